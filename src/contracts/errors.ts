@@ -1,0 +1,71 @@
+/** What the caller may do about a failure. The queue, the CLI and the HTTP door all read it. */
+export type Remedy = 'retry' | 'fix-request' | 'ask-human' | 'give-up';
+
+/**
+ * Every failure that Clawhold throws on purpose.
+ *
+ * `code` is stable and dotted (`room.what-happened`): programs branch on it. `message` is one sentence in three
+ * parts: what happened with which value, why, what to do now. `publicMessage` is what a tenant may see.
+ */
+export abstract class ClawholdError extends Error {
+  abstract readonly code: string;
+  abstract readonly remedy: Remedy;
+
+  get publicMessage(): string {
+    return this.message;
+  }
+}
+
+/** The request, the configuration or a file a human wrote is wrong: nothing was done, correct it and try again. */
+export class FixRequestError extends ClawholdError {
+  override readonly name = 'FixRequestError';
+  readonly code: string;
+  readonly remedy = 'fix-request';
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A failure of the surroundings (disk, provider, another process) that may pass: the same request can be tried again. */
+export class RetryableError extends ClawholdError {
+  override readonly name = 'RetryableError';
+  readonly code: string;
+  readonly remedy = 'retry';
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A state that must not be repaired without a human: damaged records, a lost lease, a broken invariant of stored data. */
+export class AskHumanError extends ClawholdError {
+  override readonly name = 'AskHumanError';
+  readonly code: string;
+  readonly remedy = 'ask-human';
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Nothing the caller does will help. */
+export class GiveUpError extends ClawholdError {
+  override readonly name = 'GiveUpError';
+  readonly code: string;
+  readonly remedy = 'give-up';
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** One line for a human about any thrown value, for use as the "why" of a wrapping error. */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  return String(thrown);
+}

@@ -1,0 +1,33 @@
+import { createHash, hash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/** A SHA-256 as 64 lower-case hex digits. */
+export type Sha256 = string & { readonly brand: 'Sha256' };
+
+/** The one spelling of a JSON value, so that equal values have equal hashes. Source: RFC 8785. */
+export function canonicalJson(value: unknown): string {
+  const text = canonicalize(value);
+  if (text === undefined) throw new TypeError('A value without a JSON form cannot be hashed.');
+  return text;
+}
+
+export function sha256(bytes: string | Uint8Array): Sha256 {
+  return hash('sha256', bytes, 'hex') as Sha256;
+}
+
+/** Hash of the canonical JSON form. */
+export function hashJson(value: unknown): Sha256 {
+  return sha256(canonicalJson(value));
+}
+
+/** For bytes that arrive in parts. */
+export function newSha256(): { update(bytes: Uint8Array): void; digest(): Sha256 } {
+  const inner = createHash('sha256');
+  return {
+    update: (bytes) => void inner.update(bytes),
+    digest: () => inner.digest('hex') as Sha256,
+  };
+}

@@ -1,0 +1,131 @@
+import * as z from 'zod/mini';
+
+/**
+ * The ledger of a tenant: what happened, hash-chained, in single-writer streams. It holds hashes of payloads, not
+ * payloads, so that pruning and legal erasure leave it valid.
+ *
+ * A stored line is one JSON object with exactly this frame (`governance/ledger.ts` writes and checks it):
+ * `{"seq":N,"prev":"<64 hex>", …event… ,"hash":"<64 hex>"}`.
+ */
+const sha = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const text = z.string();
+const count = z.number().check(z.int(), z.nonnegative());
+
+const frame = {
+  /** ISO 8601, UTC, milliseconds. */
+  at: z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)),
+};
+/** Events inside a run name it; those of the tenant as a whole do not. */
+const inRun = { ...frame, run: text, session: text, agent: text };
+const ruleRef = z.strictObject({
+  layer: z.enum(['platform', 'tenant', 'agent', 'invariant', 'flow']),
+  id: text,
+  file: text,
+  line: count,
+});
+const principal = z.strictObject({ kind: z.enum(['user', 'service', 'executor']), id: text });
+
+export const ledgerEvents = {
+  'run.start': z.strictObject({ type: z.literal('run.start'), ...inRun, principal, door: text, inputHash: sha, pinned: sha, model: text }),
+  'run.resumed': z.strictObject({ type: z.literal('run.resumed'), ...inRun, principal, from: text, build: text }),
+  'run.end': z.strictObject({
+    type: z.literal('run.end'),
+    ...inRun,
+    state: text,
+    /** Hash of every file in the bundle, by relative path. */
+    files: z.record(z.string(), sha),
+    instructions: sha,
+  }),
+  'model.call': z.strictObject({ type: z.literal('model.call'), ...inRun, turn: count, model: text, request: sha }),
+  'model.result': z.strictObject({
+    type: z.literal('model.result'),
+    ...inRun,
+    turn: count,
+    request: sha,
+    answer: z.optional(sha),
+    error: z.optional(text),
+    inputTokens: z.optional(count),
+    outputTokens: z.optional(count),
+    costMicroUsd: z.optional(count),
+  }),
+  'tool.decision': z.strictObject({
+    type: z.literal('tool.decision'),
+    ...inRun,
+    call: text,
+    tool: text,
+    /** Hash of the canonical request; its text is in the run's journal. */
+    request: sha,
+    verdict: z.enum(['allow', 'ask', 'deny']),
+    rule: ruleRef,
+    /** Hash of the policy that decided, and of the one pinned at the run's start. */
+    policy: sha,
+    pinnedPolicy: sha,
+  }),
+  'tool.intent': z.strictObject({
+    type: z.literal('tool.intent'),
+    ...inRun,
+    call: text,
+    tool: text,
+    request: sha,
+    target: z.optional(text),
+    before: z.optional(sha),
+    after: z.optional(sha),
+  }),
+  'tool.result': z.strictObject({
+    type: z.literal('tool.result'),
+    ...inRun,
+    call: text,
+    tool: text,
+    isError: z.boolean(),
+    code: z.optional(text),
+    result: sha,
+  }),
+  'policy.denied': z.strictObject({ type: z.literal('policy.denied'), ...inRun, call: text, tool: text, request: sha, rule: ruleRef, reason: text }),
+  'approval.requested': z.strictObject({
+    type: z.literal('approval.requested'),
+    ...inRun,
+    call: text,
+    approval: text,
+    request: sha,
+    target: z.optional(sha),
+    expires: text,
+  }),
+  'approval.answered': z.strictObject({
+    type: z.literal('approval.answered'),
+    ...inRun,
+    approval: text,
+    request: sha,
+    answer: z.enum(['approved', 'denied', 'expired']),
+    by: principal,
+  }),
+  'artifact.write': z.strictObject({ type: z.literal('artifact.write'), ...inRun, path: text, sha256: sha, bytes: count }),
+  'config.change': z.strictObject({ type: z.literal('config.change'), ...frame, principal, file: text, before: z.optional(sha), after: sha }),
+  checkpoint: z.strictObject({
+    type: z.literal('checkpoint'),
+    ...frame,
+    /** Hash of the signed line in `checkpoints.jsonl`. */
+    checkpoint: sha,
+  }),
+  prune: z.strictObject({ type: z.literal('prune'), ...frame, principal, runs: z.array(text), reason: text }),
+  /** A torn last line, left by a crash, was cut off before this record. */
+  'ledger.recovered': z.strictObject({ type: z.literal('ledger.recovered'), ...frame, stream: text, droppedBytes: count }),
+} as const;
+
+export type LedgerEventType = keyof typeof ledgerEvents;
+export type LedgerEventOf<T extends LedgerEventType> = z.infer<(typeof ledgerEvents)[T]>;
+export type LedgerEvent = { [T in LedgerEventType]: LedgerEventOf<T> }[LedgerEventType];
+
+/** Where a record stands. */
+export interface LedgerPosition {
+  readonly stream: string;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+export interface LedgerWriter {
+  /**
+   * Contract: resolves when the record is on the disk; records of one writer stand in the order of the calls.
+   * @throws when it cannot be made durable: then the effect that it announces must not happen.
+   */
+  append(event: LedgerEvent): Promise<LedgerPosition>;
+}
