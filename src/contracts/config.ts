@@ -5,7 +5,9 @@ import { runLimits } from './run.ts';
  * The files a human writes. Every schema is strict: an unknown field is refused. Defaults are the safe choice, so an
  * empty file is valid and switches nothing risky on.
  */
-const name = z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens (63 at most)'));
+const name = z
+  .string()
+  .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens (63 at most)'));
 const modelRef = z.string().check(z.regex(/^[a-z][a-z0-9-]*\/\S+$/, 'must be PROVIDER/MODEL, for example openai/gpt-4o-mini'));
 
 /** `clawhold.yaml` */

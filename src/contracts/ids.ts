@@ -81,5 +81,8 @@ export function parseAgentId(text: string): AgentId {
 }
 
 function badId(what: string, text: string, shape: string): FixRequestError {
-  return new FixRequestError('contracts.bad-id', `${JSON.stringify(text)} is not a valid ${what}: it must be ${shape}. Correct it and try again.`);
+  return new FixRequestError(
+    'contracts.bad-id',
+    `${JSON.stringify(text)} is not a valid ${what}: it must be ${shape}. Correct it and try again.`,
+  );
 }

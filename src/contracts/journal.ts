@@ -32,10 +32,21 @@ export type JournalEntry =
       readonly limits: RunLimits;
       readonly pinned: PinnedInputs;
     }
-  | { readonly kind: 'resumed'; readonly atMs: number; readonly build: string; readonly from: RunState | 'interrupted'; readonly approvals: string }
+  | {
+      readonly kind: 'resumed';
+      readonly atMs: number;
+      readonly build: string;
+      readonly from: RunState | 'interrupted';
+      readonly approvals: string;
+    }
   /** A value that the world gave: a clock reading, an id, a random number. */
   | { readonly kind: 'value'; readonly name: string; readonly value: JsonValue }
-  | { readonly kind: 'prompt'; readonly turn: number; readonly system: Sha256; readonly parts: readonly { readonly name: string; readonly sha256: Sha256; readonly cut: boolean }[] }
+  | {
+      readonly kind: 'prompt';
+      readonly turn: number;
+      readonly system: Sha256;
+      readonly parts: readonly { readonly name: string; readonly sha256: Sha256; readonly cut: boolean }[];
+    }
   | { readonly kind: 'compaction'; readonly turn: number; readonly elided: readonly string[]; readonly estimatedTokens: number }
   | { readonly kind: 'model.request'; readonly turn: number; readonly request: Sha256 }
   | {
@@ -47,12 +58,25 @@ export type JournalEntry =
       readonly answer: ModelAnswer;
       readonly costMicroUsd?: number;
     }
-  | { readonly kind: 'model.error'; readonly turn: number; readonly atMs: number; readonly code: string; readonly message: string; readonly isTransient: boolean }
+  | {
+      readonly kind: 'model.error';
+      readonly turn: number;
+      readonly atMs: number;
+      readonly code: string;
+      readonly message: string;
+      readonly isTransient: boolean;
+    }
   /** All decisions of one turn, made together with the labels at its start. */
   | {
       readonly kind: 'decisions';
       readonly turn: number;
-      readonly calls: readonly { readonly callId: string; readonly request?: PolicyRequest; readonly requestHash?: Sha256; readonly decision?: Decision; readonly refused?: ToolResult }[];
+      readonly calls: readonly {
+        readonly callId: string;
+        readonly request?: PolicyRequest;
+        readonly requestHash?: Sha256;
+        readonly decision?: Decision;
+        readonly refused?: ToolResult;
+      }[];
     }
   | {
       readonly kind: 'approval.requested';
@@ -62,10 +86,38 @@ export type JournalEntry =
       readonly targetHash?: Sha256;
       readonly expiresMs: number;
     }
-  | { readonly kind: 'approval.answered'; readonly callId: string; readonly approvalId: string; readonly answer: 'approved' | 'denied' | 'expired'; readonly by: string; readonly decision?: Decision }
-  | { readonly kind: 'intent'; readonly callId: string; readonly target?: string; readonly before?: Sha256; readonly after?: Sha256; readonly undo?: string }
-  | { readonly kind: 'result'; readonly callId: string; readonly atMs: number; readonly durationMs: number; readonly result: ToolResult; readonly labels: JsonObject }
-  | { readonly kind: 'end'; readonly atMs: number; readonly state: RunState; readonly reason: string; readonly output: string; readonly totals: RunTotals };
+  | {
+      readonly kind: 'approval.answered';
+      readonly callId: string;
+      readonly approvalId: string;
+      readonly answer: 'approved' | 'denied' | 'expired';
+      readonly by: string;
+      readonly decision?: Decision;
+    }
+  | {
+      readonly kind: 'intent';
+      readonly callId: string;
+      readonly target?: string;
+      readonly before?: Sha256;
+      readonly after?: Sha256;
+      readonly undo?: string;
+    }
+  | {
+      readonly kind: 'result';
+      readonly callId: string;
+      readonly atMs: number;
+      readonly durationMs: number;
+      readonly result: ToolResult;
+      readonly labels: JsonObject;
+    }
+  | {
+      readonly kind: 'end';
+      readonly atMs: number;
+      readonly state: RunState;
+      readonly reason: string;
+      readonly output: string;
+      readonly totals: RunTotals;
+    };
 
 export interface Journal {
   /** What stands there already: empty for a new run. */

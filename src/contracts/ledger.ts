@@ -80,7 +80,15 @@ export const ledgerEvents = {
     code: z.optional(text),
     result: sha,
   }),
-  'policy.denied': z.strictObject({ type: z.literal('policy.denied'), ...inRun, call: text, tool: text, request: sha, rule: ruleRef, reason: text }),
+  'policy.denied': z.strictObject({
+    type: z.literal('policy.denied'),
+    ...inRun,
+    call: text,
+    tool: text,
+    request: sha,
+    rule: ruleRef,
+    reason: text,
+  }),
   'approval.requested': z.strictObject({
     type: z.literal('approval.requested'),
     ...inRun,
@@ -99,7 +107,14 @@ export const ledgerEvents = {
     by: principal,
   }),
   'artifact.write': z.strictObject({ type: z.literal('artifact.write'), ...inRun, path: text, sha256: sha, bytes: count }),
-  'config.change': z.strictObject({ type: z.literal('config.change'), ...frame, principal, file: text, before: z.optional(sha), after: sha }),
+  'config.change': z.strictObject({
+    type: z.literal('config.change'),
+    ...frame,
+    principal,
+    file: text,
+    before: z.optional(sha),
+    after: sha,
+  }),
   checkpoint: z.strictObject({
     type: z.literal('checkpoint'),
     ...frame,
