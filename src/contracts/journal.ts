@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue, Sha256 } from './json.ts';
+import type { JsonValue, Sha256 } from './json.ts';
 import type { ModelAnswer } from './model.ts';
 import type { Decision, PolicyRequest } from './policy.ts';
 import type { RunItem, RunLimits, RunState, RunTotals } from './run.ts';
@@ -43,7 +43,6 @@ export type JournalEntry =
   | { readonly kind: 'value'; readonly name: string; readonly value: JsonValue }
   | {
       readonly kind: 'prompt';
-      readonly turn: number;
       readonly system: Sha256;
       readonly parts: readonly { readonly name: string; readonly sha256: Sha256; readonly cut: boolean }[];
     }
@@ -72,10 +71,9 @@ export type JournalEntry =
       readonly turn: number;
       readonly calls: readonly {
         readonly callId: string;
-        readonly request?: PolicyRequest;
-        readonly requestHash?: Sha256;
-        readonly decision?: Decision;
-        readonly refused?: ToolResult;
+        readonly request: PolicyRequest;
+        readonly requestHash: Sha256;
+        readonly decision: Decision;
       }[];
     }
   | {
@@ -92,7 +90,6 @@ export type JournalEntry =
       readonly approvalId: string;
       readonly answer: 'approved' | 'denied' | 'expired';
       readonly by: string;
-      readonly decision?: Decision;
     }
   | {
       readonly kind: 'intent';
@@ -108,7 +105,6 @@ export type JournalEntry =
       readonly atMs: number;
       readonly durationMs: number;
       readonly result: ToolResult;
-      readonly labels: JsonObject;
     }
   | {
       readonly kind: 'end';
