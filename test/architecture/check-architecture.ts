@@ -2,7 +2,7 @@ import { builtinModules } from 'node:module';
 import path from 'node:path';
 import type { Room } from '../../src/rooms.ts';
 import { findLoads, type Load } from './find-loads.ts';
-import { readTokens, type Token } from './read-tokens.ts';
+import { readTokens, type Token } from '../../build/read-tokens.ts';
 
 /** The source tree as data, so that a sabotage case is one object. */
 export interface SourceTree {

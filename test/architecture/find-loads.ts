@@ -1,4 +1,4 @@
-import type { Token } from './read-tokens.ts';
+import type { Token } from '../../build/read-tokens.ts';
 
 /** Something that a file loads: by `import`, `export … from`, `import()`, `require` or `getBuiltinModule`. */
 export interface Load {

@@ -2,6 +2,8 @@
 export interface Token {
   readonly kind: 'word' | 'mark' | 'string' | 'template' | 'regex';
   readonly text: string;
+  /** Offset in the source. */
+  readonly at: number;
 }
 
 const wordStart = /[\p{L}_$]/u;
@@ -57,17 +59,17 @@ function readOne(source: string, at: number, previous: Token | undefined): Read 
   if (wordStart.test(letter)) {
     let end = at + 1;
     while (end < source.length && wordPart.test(source.charAt(end))) end += 1;
-    return { tokens: [{ kind: 'word', text: source.slice(at, end) }], end };
+    return { tokens: [{ kind: 'word', text: source.slice(at, end), at }], end };
   }
   if (/\s/.test(letter)) return { tokens: [], end: at + 1 };
   if (pair === '?.') return readOptionalChain(source, at);
-  return { tokens: [{ kind: 'mark', text: letter }], end: at + 1 };
+  return { tokens: [{ kind: 'mark', text: letter, at }], end: at + 1 };
 }
 
 /** `a?.b` reads as `a.b`, `a?.(b)` as `a(b)`: what is loaded is the same. */
 function readOptionalChain(source: string, at: number): Read {
   const isCallOrIndex = /^\s*[([]/.test(source.slice(at + 2, at + 40));
-  return { tokens: isCallOrIndex ? [] : [{ kind: 'mark', text: '.' }], end: at + 2 };
+  return { tokens: isCallOrIndex ? [] : [{ kind: 'mark', text: '.', at }], end: at + 2 };
 }
 
 function endOr(found: number, source: string): number {
@@ -86,7 +88,7 @@ function readString(source: string, at: number): Read {
   const quote = source.charAt(at);
   let end = at + 1;
   while (end < source.length && source.charAt(end) !== quote) end += source.charAt(end) === '\\' ? 2 : 1;
-  return { tokens: [{ kind: 'string', text: unescape(source.slice(at + 1, end)) }], end: end + 1 };
+  return { tokens: [{ kind: 'string', text: unescape(source.slice(at + 1, end)), at }], end: end + 1 };
 }
 
 function readTemplate(source: string, at: number): Read {
@@ -102,7 +104,7 @@ function readTemplate(source: string, at: number): Read {
     }
   }
   const raw = source.slice(at + 1, end);
-  const whole: Token = inner.length === 0 ? { kind: 'string', text: unescape(raw) } : { kind: 'template', text: raw };
+  const whole: Token = inner.length === 0 ? { kind: 'string', text: unescape(raw), at } : { kind: 'template', text: raw, at };
   return { tokens: [whole, ...inner], end: end + 1 };
 }
 
@@ -139,5 +141,5 @@ function readRegex(source: string, at: number): Read {
     if (letter === ']') inClass = false;
     end += letter === '\\' ? 2 : 1;
   }
-  return { tokens: [{ kind: 'regex', text: source.slice(at + 1, end) }], end: end + 1 };
+  return { tokens: [{ kind: 'regex', text: source.slice(at + 1, end), at }], end: end + 1 };
 }

@@ -1,0 +1,3 @@
+.PHONY: fmt lint test build
+fmt lint test build:
+	@npm run --silent $@
