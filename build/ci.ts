@@ -23,9 +23,9 @@ interface Check {
 }
 
 const checks: readonly Check[] = [
-  { name: 'lint', command: ['npm', 'exec', '--', 'oxlint', '--deny-warnings'], seconds: 120 },
-  { name: 'format', command: ['npm', 'exec', '--', 'oxfmt', '--check'], seconds: 60 },
-  { name: 'types', command: ['npm', 'exec', '--', 'tsc', '--noEmit'], seconds: 180 },
+  { name: 'lint', command: ['oxlint', '--deny-warnings'], seconds: 120 },
+  { name: 'format', command: ['oxfmt', '--check'], seconds: 60 },
+  { name: 'types', command: ['tsc', '--noEmit'], seconds: 180 },
   { name: 'architecture', command: [process.execPath, '--test', '--test-reporter=dot', 'test/architecture.test.ts'], seconds: 60 },
   { name: 'secret scan', command: [process.execPath, 'build/secret-scan.ts'], seconds: 60 },
   { name: 'security scan', command: [process.execPath, 'build/sast.ts'], seconds: 60 },
