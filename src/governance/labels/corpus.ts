@@ -1,0 +1,110 @@
+/**
+ * Texts, indexed so that "does this value occur whole?" costs by the value and not by the texts.
+ *
+ * A text is cut once into atoms: runs of letters, digits and the signs that join them (`a@b.co`, `docs/a.md`, `10.50`,
+ * `ORDER-17`). A value occurs whole when it stands in a text with a boundary on both sides: `10` not in `100` or
+ * `10.50`, `a@b.co` not in `a@b.com` or `a@b.co.uk`, `b.co` not in `a@b.co`. Case, Unicode form and the number of
+ * spaces do not count; everything else does.
+ */
+export interface Corpus {
+  /** Text in which any part may be trusted. */
+  addText(text: string, source: string): void;
+  /** A value that is trusted only as a whole: free words inside a field do not become names of their own. */
+  addValue(value: string, source: string): void;
+  /** The source of the first place where the value occurs whole. */
+  find(value: string): string | undefined;
+}
+
+interface Place {
+  readonly text: string;
+  readonly at: number;
+  readonly source: string;
+}
+
+const word = /[\p{L}\p{N}\p{M}_]/u;
+/** Signs that hold two words together into one value. */
+const joiner = /[.@\-/:+%#~&=?$]/;
+const atom = /[\p{L}\p{N}\p{M}_]+(?:[.@\-/:+%#~&=?$]{1,3}[\p{L}\p{N}\p{M}_]+)*/gu;
+/** Signs before a word that are no part of a value: #channel and @name are named with and without them. */
+const mark = /[#@]/;
+const maxPlaces = 10_000;
+
+export function newCorpus(): Corpus {
+  const places = new Map<string, Place[]>();
+  const values = new Map<string, string>();
+
+  function addText(raw: string, source: string): void {
+    const text = normalizeText(raw);
+    for (const match of text.matchAll(atom)) {
+      for (const [key, at] of keysOf(match[0], match.index)) addPlace(key, { text, at, source });
+    }
+  }
+
+  function addPlace(key: string, place: Place): void {
+    const list = places.get(key);
+    if (list === undefined) places.set(key, [place]);
+    else if (list.length < maxPlaces) list.push(place);
+  }
+
+  function find(raw: string): string | undefined {
+    const value = normalizeText(raw);
+    const known = values.get(value);
+    if (known !== undefined || value === '') return known;
+    const first = new RegExp(atom.source, 'u').exec(value);
+    if (first === null) return undefined;
+    for (const place of places.get(first[0]) ?? []) {
+      if (occursAt(place.text, value, place.at - first.index)) return place.source;
+    }
+    return undefined;
+  }
+
+  return {
+    addText,
+    addValue: (raw, source) => {
+      const value = normalizeText(raw);
+      if (!values.has(value)) values.set(value, source);
+    },
+    find,
+  };
+}
+
+/** An atom is found by itself; an address also by its host, because who names a page names its site. */
+function keysOf(text: string, at: number): readonly (readonly [key: string, at: number])[] {
+  const keys: (readonly [string, number])[] = [[text, at]];
+  const scheme = /^https?:\/\//.exec(text)?.[0];
+  if (scheme !== undefined) keys.push([text.slice(scheme.length), at + scheme.length]);
+  return keys;
+}
+
+export function normalizeText(text: string): string {
+  return text.normalize('NFC').toLowerCase().replace(/\s+/gu, ' ').trim();
+}
+
+function occursAt(text: string, value: string, at: number): boolean {
+  return at >= 0 && text.startsWith(value, at) && startsWhole(text, at) && endsWhole(text, at + value.length);
+}
+
+/** Nothing before the place that belongs to the same name. */
+function startsWhole(text: string, at: number): boolean {
+  const before = text[at - 1];
+  if (before === undefined) return true;
+  if (isWordEnd(text, at)) return false;
+  if (!joiner.test(before)) return true;
+  const further = text[at - 2];
+  if (/https?:\/\/$/.test(text.slice(Math.max(0, at - 8), at))) return true;
+  return mark.test(before) && (further === undefined || !(isWordEnd(text, at - 1) || joiner.test(further)));
+}
+
+function isWordEnd(text: string, at: number): boolean {
+  const low = text.charCodeAt(at - 1);
+  const isPair = low >= 0xdc00 && low <= 0xdfff;
+  return word.test(isPair ? text.slice(at - 2, at) : (text[at - 1] ?? ' '));
+}
+
+/** Nothing after the place that belongs to the same name; signs that end a sentence do not. */
+function endsWhole(text: string, end: number): boolean {
+  let at = end;
+  if (text[at] === ',' && /\d/.test(text[at - 1] ?? '') && /\d/.test(text[at + 1] ?? '')) return false;
+  while (at < text.length && joiner.test(text[at] ?? '')) at += 1;
+  return at >= text.length || !word.test(String.fromCodePoint(text.codePointAt(at) ?? 32));
+}

@@ -1,0 +1,160 @@
+import { agentConfig, policyFile, type AgentConfig, type PolicyFile } from '../contracts/config.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import { hashJson, type Sha256 } from '../contracts/json.ts';
+import type { LayerName, PolicySource, RuleRef } from '../contracts/policy.ts';
+import type { ToolDeclaration } from '../contracts/tool.ts';
+import { builtinPlatformPolicy, builtinTenantPolicy } from './policy-templates.ts';
+import { checkGrantExamples, checkRuleExamples } from './policy/check-examples.ts';
+import { compileGrant, compileRule } from './policy/compile-rules.ts';
+import type { CompiledLayer, CompiledRule } from './policy/compiled.ts';
+import { coversTool } from './policy/covers.ts';
+import { readSource, type LineOf } from './policy/read-source.ts';
+
+/** A policy, compiled: everything that `decide` reads. It never changes. */
+export interface PolicySnapshot {
+  /** Hash of the sources, the built-in ones included. */
+  readonly hash: Sha256;
+  /** Platform, tenant, agent; complete, so that compiling them again gives an equal snapshot. */
+  readonly sources: readonly PolicySource[];
+  readonly layers: readonly CompiledLayer[];
+  /** Memory names that the agent may edit. */
+  readonly memory: ReadonlySet<string>;
+  /** The agent's named read-only roots. */
+  readonly rootNames: readonly string[];
+  /** Values that a human trusts as destination or selector. */
+  readonly trusted: readonly string[];
+  /** Where the rule of two was switched on. */
+  readonly strictFlow?: RuleRef;
+  /** Names of all tools there are; undefined when the caller did not say. */
+  readonly tools?: ReadonlySet<string>;
+}
+
+export interface CompileOptions {
+  /** The tools there are: unknown ones are denied, and examples are read by the declared arguments. */
+  readonly tools?: readonly ToolDeclaration[];
+}
+
+const order: readonly LayerName[] = ['platform', 'tenant', 'agent'];
+
+/**
+ * Compiles the policy of one agent from the texts of its three files. Pure. A missing platform file is replaced by the
+ * built-in policy, a missing tenant file narrows nothing, a missing agent file grants nothing.
+ *
+ * @throws FixRequestError with file and line when a file breaks its format, a pattern cannot be used, an example
+ * fails, or a lower layer tries to loosen what a higher one set.
+ */
+export function compilePolicy(sources: readonly PolicySource[], options: CompileOptions = {}): PolicySnapshot {
+  const complete = completeSources(sources);
+  const [platformSource, tenantSource, agentSource] = complete as [PolicySource, PolicySource, PolicySource];
+  const platform = readSource<PolicyFile>(platformSource, policyFile);
+  const tenant = readSource<PolicyFile>(tenantSource, policyFile);
+  const agent = readSource<AgentConfig>(agentSource, agentConfig);
+  const flows = [
+    { source: platformSource, flow: platform.value.flow, lineOf: platform.lineOf },
+    { source: tenantSource, flow: tenant.value.flow, lineOf: tenant.lineOf },
+    { source: agentSource, flow: agent.value.flow, lineOf: agent.lineOf },
+  ];
+  const strictFlow = strictestFlow(flows);
+  const names = options.tools?.map((tool) => tool.name);
+  return {
+    hash: hashJson(complete.map(({ layer, file, text }) => ({ layer, file, text }))),
+    sources: complete,
+    layers: [
+      fileLayer(platformSource, platform, options),
+      fileLayer(tenantSource, tenant, options),
+      agentLayer(agentSource, agent, options),
+    ],
+    memory: new Set(agent.value.memory),
+    rootNames: Object.keys(agent.value.roots ?? {}),
+    trusted: [...(platform.value.trusted ?? []), ...(tenant.value.trusted ?? [])],
+    ...(strictFlow === undefined ? {} : { strictFlow }),
+    ...(names === undefined ? {} : { tools: new Set(names) }),
+  };
+}
+
+function completeSources(sources: readonly PolicySource[]): readonly PolicySource[] {
+  const defaults: Readonly<Record<LayerName, PolicySource>> = {
+    platform: { layer: 'platform', file: 'builtin:platform', text: builtinPlatformPolicy },
+    tenant: { layer: 'tenant', file: 'builtin:tenant', text: builtinTenantPolicy },
+    agent: { layer: 'agent', file: 'builtin:agent', text: 'version: 1\n' },
+  };
+  return order.map((layer) => {
+    const found = sources.filter((source) => source.layer === layer);
+    if (found.length > 1) {
+      const files = found.map((source) => source.file).join(' and ');
+      throw new FixRequestError(
+        'governance.bad-policy',
+        `The ${layer} layer has ${found.length} files (${files}), because more than one was given; keep one.`,
+      );
+    }
+    return found[0] ?? defaults[layer];
+  });
+}
+
+/** The first layer that says strict; a lower layer that says otherwise is refused, not ignored. */
+function strictestFlow(
+  flows: readonly { readonly source: PolicySource; readonly flow: 'labels' | 'strict' | undefined; readonly lineOf: LineOf }[],
+): RuleRef | undefined {
+  let strict: RuleRef | undefined;
+  for (const { source, flow, lineOf } of flows) {
+    const line = lineOf(['flow']);
+    if (flow === 'strict') strict ??= { layer: 'flow', id: 'rule-of-two', file: source.file, line };
+    else if (flow === 'labels' && strict !== undefined) {
+      throw new FixRequestError(
+        'governance.looser-layer',
+        `${source.file}:${line}: flow: labels cannot be used, because ${strict.file}:${strict.line} says strict and a lower layer only narrows. Remove the line.`,
+      );
+    }
+  }
+  return strict;
+}
+
+type ReadFile<T> = { readonly value: T; readonly lineOf: LineOf };
+
+function fileLayer(source: PolicySource, { value, lineOf }: ReadFile<PolicyFile>, options: CompileOptions): CompiledLayer {
+  const seen = new Map<string, number>();
+  const rules = (value.rules ?? []).map((rule, index) => {
+    const line = lineOf(['rules', index]);
+    const other = seen.get(rule.id);
+    if (other !== undefined) {
+      throw new FixRequestError(
+        'governance.bad-policy',
+        `${source.file}:${line}: the rule id "${rule.id}" is taken, because the rule at line ${other} has it; give each rule its own.`,
+      );
+    }
+    seen.set(rule.id, line);
+    const compiled = compileRule(rule, { layer: source.layer, id: rule.id, file: source.file, line });
+    if (options.tools !== undefined)
+      checkRuleExamples(compiled, rule, { lineOf: (path) => lineOf(['rules', index, ...path]), tools: options.tools });
+    return compiled;
+  });
+  return layerOf({ source, line: lineOf(['rules']) }, rules, options);
+}
+
+function agentLayer(source: PolicySource, { value, lineOf }: ReadFile<AgentConfig>, options: CompileOptions): CompiledLayer {
+  const rules = Object.entries(value.grants ?? {}).flatMap(([tool, given]) => {
+    const isList = Array.isArray(given);
+    const grants = isList ? given : [given];
+    return grants.map((grant, index) => {
+      const path = isList ? ['grants', tool, index] : ['grants', tool];
+      const compiled = compileGrant(tool, grant, { layer: 'agent', id: `grants.${tool}`, file: source.file, line: lineOf(path) });
+      if (options.tools !== undefined) {
+        const rootNames = Object.keys(value.roots ?? {});
+        checkGrantExamples(compiled, grant, { lineOf: (rest) => lineOf([...path, ...rest]), tools: options.tools, rootNames });
+      }
+      return compiled;
+    });
+  });
+  return layerOf({ source, line: lineOf(['grants']) }, rules, options);
+}
+
+function layerOf(
+  place: { readonly source: PolicySource; readonly line: number },
+  rules: readonly CompiledRule[],
+  options: CompileOptions,
+): CompiledLayer {
+  const { source, line } = place;
+  const names = new Set([...(options.tools ?? []).map((tool) => tool.name), ...rules.flatMap((rule) => rule.tools)]);
+  const byTool = new Map([...names].map((name) => [name, rules.filter((rule) => coversTool(rule, name))] as const));
+  return { layer: source.layer, file: source.file, line, rules, byTool };
+}

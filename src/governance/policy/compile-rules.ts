@@ -1,0 +1,79 @@
+import type { Grant, PolicyRule } from '../../contracts/config.ts';
+import { ClawholdError, FixRequestError } from '../../contracts/errors.ts';
+import type { RuleRef, Verdict } from '../../contracts/policy.ts';
+import type { CompiledRule, PathPattern, ValuePattern } from './compiled.ts';
+import { fold } from './fold.ts';
+import { compileGlob } from './glob.ts';
+import { compileHostPattern } from './host-pattern.ts';
+
+const toolPattern = /^(\*|[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*(\.\*)?)$/;
+
+/** @throws FixRequestError with file and line when a pattern cannot be used. */
+export function compileRule(rule: PolicyRule, ref: RuleRef): CompiledRule {
+  const [verdict, tools] = verdictOf(rule);
+  return atLine(ref, () => {
+    for (const tool of tools) {
+      if (!toolPattern.test(tool)) throw badTool(tool, 'a tool name, a prefix such as fs.*, or *');
+    }
+    return {
+      ref,
+      verdict,
+      tools,
+      ...compileBounds(rule),
+      ...(rule.agents === undefined ? {} : { agents: rule.agents }),
+      ...(rule.effects === undefined ? {} : { effects: rule.effects }),
+      ...(rule.why === undefined ? {} : { why: rule.why }),
+    };
+  });
+}
+
+/** A grant is a rule for one tool: it allows, or asks with `ask: true`. @throws as compileRule */
+export function compileGrant(tool: string, grant: Grant, ref: RuleRef): CompiledRule {
+  return atLine(ref, () => {
+    if (!toolPattern.test(tool) || tool.includes('*')) throw badTool(tool, 'the whole name of one tool');
+    return { ref, verdict: grant.ask === true ? 'ask' : 'allow', tools: [tool], ...compileBounds(grant) };
+  });
+}
+
+function verdictOf(rule: PolicyRule): readonly [Verdict, readonly string[]] {
+  if (rule.deny !== undefined) return ['deny', listOf(rule.deny)];
+  if (rule.ask !== undefined) return ['ask', listOf(rule.ask)];
+  return ['allow', listOf(rule.allow ?? [])];
+}
+
+function listOf(value: string | readonly string[]): readonly string[] {
+  return typeof value === 'string' ? [value] : value;
+}
+
+function compileBounds(bounds: Pick<Grant, 'paths' | 'hosts' | 'methods' | 'args'>): Partial<CompiledRule> {
+  return {
+    ...(bounds.paths === undefined ? {} : { paths: bounds.paths.map(compilePath) }),
+    ...(bounds.hosts === undefined ? {} : { hosts: bounds.hosts.map(compileHostPattern) }),
+    ...(bounds.methods === undefined ? {} : { methods: bounds.methods.map((method) => method.toUpperCase()) }),
+    ...(bounds.args === undefined
+      ? {}
+      : { args: Object.entries(bounds.args).map(([name, values]) => [name, values.map(compileValue)] as const) }),
+  };
+}
+
+function compilePath(source: string): PathPattern {
+  const prefix = /^(\*|[a-z][a-z0-9-]*):/.exec(source);
+  return { root: prefix?.[1] ?? 'workspace', glob: compileGlob(prefix === null ? source : source.slice(prefix[0].length)) };
+}
+
+function compileValue(source: string): ValuePattern {
+  return { source, folded: fold(source), isEverything: /^[*?]+$/.test(source) };
+}
+
+function badTool(tool: string, must: string): FixRequestError {
+  return new FixRequestError('governance.bad-pattern', `The tool ${JSON.stringify(tool)} cannot be used: it must be ${must}. Correct it.`);
+}
+
+function atLine<T>(ref: RuleRef, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof ClawholdError)) throw error;
+    throw new FixRequestError(error.code, `${ref.file}:${ref.line}: ${ref.id}: ${error.message}`, { cause: error });
+  }
+}

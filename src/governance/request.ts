@@ -1,0 +1,53 @@
+import type { AgentId, TenantId } from '../contracts/ids.ts';
+import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
+import type { RunLabels } from '../contracts/label.ts';
+import type { PolicyRequest, Principal } from '../contracts/policy.ts';
+import type { ToolDeclaration } from '../contracts/tool.ts';
+import { labelArguments, type Trust } from './labels.ts';
+import { readResources } from './resources.ts';
+
+export interface RequestInput {
+  readonly tenant: TenantId;
+  readonly agent: AgentId;
+  readonly principal: Principal;
+  /** The tool as it is declared; for a name that no tool has, `{ name }`. */
+  readonly tool: ToolDeclaration | { readonly name: string };
+  readonly args: JsonObject;
+  /** The agent's named read-only roots. */
+  readonly rootNames: readonly string[];
+  /** What the run knows; absent where no run is (`policy explain`, `tools call`): then a human wrote the arguments. */
+  readonly trust?: Trust;
+  readonly nowMs: number;
+}
+
+/**
+ * The only place where a request is made: every door (CLI, HTTP, cron, chat, loop, swarm) hands its call here, so the
+ * same call has the same request, and with it the same decision, through all of them.
+ */
+export function policyRequest(input: RequestInput): PolicyRequest {
+  const { tenant, agent, principal, tool, args, nowMs } = input;
+  const isDeclared = 'effects' in tool;
+  return {
+    tenant,
+    agent,
+    principal: { kind: principal.kind, id: principal.id },
+    tool: tool.name,
+    effects: isDeclared ? tool.effects : ['mutating', 'outside'],
+    args,
+    resources: isDeclared ? readResources(tool, args, input.rootNames) : [],
+    labels: isDeclared && input.trust !== undefined ? labelArguments(tool, args, input.trust) : [],
+    run: input.trust === undefined ? noRun : input.trust.run(),
+    nowMs,
+  };
+}
+
+const noRun: RunLabels = { hasPrivate: false, hasUntrusted: false };
+
+/**
+ * What an approval is bound to: tenant, agent, principal, tool, effects, arguments, resources, labels and what the run
+ * had seen; not the clock, which differs between question and answer although nothing a human agreed to does.
+ */
+export function requestHash(request: PolicyRequest): Sha256 {
+  const { nowMs: _, ...bound } = request;
+  return hashJson(bound);
+}
