@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { bundle } from './bundle.ts';
+
+const projectModules = path.join(import.meta.dirname, '..', 'node_modules');
+
+function scratch(t: TestContext): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'bundle-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A program with a lazy part, an asset, a CommonJS package, ripgrep and the build id. */
+function writeProgram(root: string): void {
+  const files: Readonly<Record<string, string>> = {
+    'package.json': '{"version":"1.2.3","type":"module"}',
+    'src/cli/main.ts':
+      "declare const CLAWHOLD_BUILD_ID: string;\nconst { show } = await import('../show/show.ts');\nconsole.log(CLAWHOLD_BUILD_ID);\nconsole.log(await show());\n",
+    'src/show/show.ts':
+      "import { readFileSync } from 'node:fs';\nimport path from 'node:path';\nimport { parse } from 'yaml';\nexport async function show(): Promise<string> {\n  const { rgPath } = await import('@vscode/ripgrep');\n  return `${parse(readFileSync(path.join(import.meta.dirname, 'words/hello.yaml'), 'utf8')).hello} ${rgPath}`;\n}\n",
+    'src/show/words/hello.yaml': 'hello: world\n',
+    'src/show/README.md': 'not shipped\n',
+    'src/show/show.test.ts': 'not code\n',
+  };
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
+  }
+  symlinkSync(projectModules, path.join(root, 'node_modules'));
+}
+
+function readAll(folder: string): Map<string, string> {
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+  return new Map(
+    entries
+      .filter((file) => statSync(path.join(folder, file)).isFile())
+      .map((file) => [file, readFileSync(path.join(folder, file), 'latin1')]),
+  );
+}
+
+test('a bundle runs away from node_modules with its assets, ripgrep and build id, and caches in the user folder', async (t) => {
+  const root = scratch(t);
+  writeProgram(root);
+  await bundle({ root, outdir: path.join(root, 'dist'), buildId: '1.2.3+abc' });
+  const away = path.join(scratch(t), 'moved');
+  cpSync(path.join(root, 'dist'), away, { recursive: true });
+  const home = scratch(t);
+
+  const ran = spawnSync(process.execPath, [path.join(away, 'clawhold.mjs')], { encoding: 'utf8', cwd: home, env: { HOME: home } });
+
+  assert.equal(ran.stderr, '');
+  const [id, shown] = ran.stdout.split('\n');
+  assert.equal(id, '1.2.3+abc');
+  assert.match(shown ?? '', new RegExp(`^world ${away}/bin/rg-`));
+  assert.equal(spawnSync(shown!.slice('world '.length), ['--version']).status, 0);
+  assert.ok(readdirSync(path.join(home, '.cache', 'clawhold', 'compiled')).length > 0);
+});
+
+test('two builds of the same sources in different folders are byte-identical', async (t) => {
+  const roots = [scratch(t), scratch(t)];
+  for (const root of roots) {
+    writeProgram(root);
+    await bundle({ root, outdir: path.join(root, 'dist'), buildId: '1.2.3+abc' });
+  }
+
+  const [first, second] = roots.map((root) => readAll(path.join(root, 'dist')));
+
+  assert.deepEqual([...second!.keys()], [...first!.keys()]);
+  for (const [file, bytes] of first!) assert.ok(second!.get(file) === bytes, `${file} differs`);
+  assert.ok(first!.has('LICENSES.txt') && first!.get('LICENSES.txt')!.includes('== yaml'));
+});
+
+test('only assets are copied: no sources, tests or room READMEs', async (t) => {
+  const root = scratch(t);
+  writeProgram(root);
+
+  await bundle({ root, outdir: path.join(root, 'dist'), buildId: '1.2.3+abc' });
+
+  assert.deepEqual([...readAll(path.join(root, 'dist', 'assets')).keys()], ['show/words/hello.yaml']);
+});
+
+test('a source that would break in a bundle is refused at build time', async (t) => {
+  const root = scratch(t);
+  writeProgram(root);
+  writeFileSync(path.join(root, 'src/show/show.ts'), 'export const show = () => import.meta.url;\n');
+
+  await assert.rejects(bundle({ root, outdir: path.join(root, 'dist'), buildId: 'x' }), /use import\.meta\.dirname/);
+});

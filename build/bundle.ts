@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { copyAssets, keepDirname } from './bundle/assets.ts';
+import { entrySource } from './bundle/entry.ts';
+import { collectLicenses } from './bundle/licenses.ts';
+import { copyRipgrep, ownRipgrep } from './bundle/ripgrep.ts';
+
+export interface BundleOptions {
+  /** The folder with `package.json`, `src/` and `node_modules/`. */
+  readonly root: string;
+  /** Emptied first. */
+  readonly outdir: string;
+  /** `version+commit`: what runs record of the program that made them. */
+  readonly buildId: string;
+}
+
+/**
+ * Makes `outdir/clawhold.mjs`, the chunks it loads when needed, the assets and the ripgrep binary: everything that runs
+ * on this kind of machine, without `node_modules`.
+ *
+ * Contract: the same sources give the same bytes.
+ */
+export async function bundle({ root, outdir, buildId }: BundleOptions): Promise<void> {
+  rmSync(outdir, { recursive: true, force: true });
+  mkdirSync(outdir, { recursive: true });
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: { main: 'src/cli/main.ts' },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    // Names stay, so that a stack trace can be read.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    preserveSymlinks: true,
+    metafile: true,
+    write: false,
+    logLevel: 'warning',
+    define: { CLAWHOLD_BUILD_ID: JSON.stringify(buildId) },
+    plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
+  });
+  for (const file of outputFiles) writeFileSync(file.path, withRequire(file.text));
+  writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource);
+  chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
+  writeFileSync(path.join(outdir, 'LICENSES.txt'), collectLicenses(root, Object.keys(metafile.inputs)));
+  copyAssets(path.join(root, 'src'), path.join(outdir, 'assets'));
+  copyRipgrep(path.join(root, 'node_modules'), path.join(outdir, 'bin'));
+}
+
+/** CommonJS packages inside a bundle still call `require` for built-ins; an ES module has none. */
+function withRequire(text: string): string {
+  if (!text.includes('typeof require')) return text;
+  return `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);${text}`;
+}
+
+/** `0.1.0+1a2b3c4d5e6f`, with `.changed` when the sources are not the commit's. */
+export function readBuildId(root: string): string {
+  const { version }: { version: string } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  try {
+    const git = (...args: readonly string[]) =>
+      execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    const isChanged = git('status', '--porcelain', '--', 'src', 'build', 'package.json', 'package-lock.json') !== '';
+    return `${version}+${git('rev-parse', '--short=12', 'HEAD')}${isChanged ? '.changed' : ''}`;
+  } catch {
+    // silent-ok: a source archive has no repository; the id says so.
+    return `${version}+unknown`;
+  }
+}
+
+if (import.meta.main) {
+  const root = path.join(import.meta.dirname, '..');
+  const buildId = readBuildId(root);
+  await bundle({ root, outdir: path.join(root, 'dist'), buildId });
+  console.log(`dist/clawhold.mjs is Clawhold ${buildId}.`);
+}
