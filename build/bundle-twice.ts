@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { bundle, readBuildId } from './bundle.ts';
+import { bundle, readBuild } from './bundle.ts';
 
 /** Fails unless the bundle in `dist/` can be made again, byte for byte, from these sources. */
 const root = path.join(import.meta.dirname, '..');
 const again = mkdtempSync(path.join(os.tmpdir(), 'clawhold-bundle-'));
 try {
-  await bundle({ root, outdir: again, buildId: readBuildId(root) });
+  await bundle({ root, outdir: again, ...readBuild(root) });
   const differing = listFiles(again).filter((file) => !sameBytes(file));
   const extra = listFiles(path.join(root, 'dist')).filter((file) => !listFiles(again).includes(file));
   for (const file of [...differing, ...extra]) console.error(`dist/${file} differs between two builds.`);

@@ -20,7 +20,7 @@ function writeProgram(root: string): void {
   const files: Readonly<Record<string, string>> = {
     'package.json': '{"version":"1.2.3","type":"module"}',
     'src/cli/main.ts':
-      "declare const CLAWHOLD_BUILD_ID: string;\nconst { show } = await import('../show/show.ts');\nconsole.log(CLAWHOLD_BUILD_ID);\nconsole.log(await show());\n",
+      "declare const CLAWHOLD_VERSION: string, CLAWHOLD_COMMIT: string;\nconst { show } = await import('../show/show.ts');\nconsole.log(`${CLAWHOLD_VERSION}+${CLAWHOLD_COMMIT}`);\nconsole.log(await show());\n",
     'src/show/show.ts':
       "import { readFileSync } from 'node:fs';\nimport path from 'node:path';\nimport { parse } from 'yaml';\nexport async function show(): Promise<string> {\n  const { rgPath } = await import('@vscode/ripgrep');\n  return `${parse(readFileSync(path.join(import.meta.dirname, 'words/hello.yaml'), 'utf8')).hello} ${rgPath}`;\n}\n",
     'src/show/words/hello.yaml': 'hello: world\n',
@@ -46,7 +46,7 @@ function readAll(folder: string): Map<string, string> {
 test('a bundle runs away from node_modules with its assets, ripgrep and build id, and caches in the user folder', async (t) => {
   const root = scratch(t);
   writeProgram(root);
-  await bundle({ root, outdir: path.join(root, 'dist'), buildId: '1.2.3+abc' });
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1.2.3', commit: 'abc' });
   const away = path.join(scratch(t), 'moved');
   cpSync(path.join(root, 'dist'), away, { recursive: true });
   const home = scratch(t);
@@ -65,7 +65,7 @@ test('two builds of the same sources in different folders are byte-identical', a
   const roots = [scratch(t), scratch(t)];
   for (const root of roots) {
     writeProgram(root);
-    await bundle({ root, outdir: path.join(root, 'dist'), buildId: '1.2.3+abc' });
+    await bundle({ root, outdir: path.join(root, 'dist'), version: '1.2.3', commit: 'abc' });
   }
 
   const [first, second] = roots.map((root) => readAll(path.join(root, 'dist')));
@@ -79,15 +79,21 @@ test('only assets are copied: no sources, tests or room READMEs', async (t) => {
   const root = scratch(t);
   writeProgram(root);
 
-  await bundle({ root, outdir: path.join(root, 'dist'), buildId: '1.2.3+abc' });
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1.2.3', commit: 'abc' });
 
   assert.deepEqual([...readAll(path.join(root, 'dist', 'assets')).keys()], ['show/words/hello.yaml']);
 });
 
-test('a source that would break in a bundle is refused at build time', async (t) => {
+test('a source finds its asset by import.meta.url too', async (t) => {
   const root = scratch(t);
   writeProgram(root);
-  writeFileSync(path.join(root, 'src/show/show.ts'), 'export const show = () => import.meta.url;\n');
+  writeFileSync(
+    path.join(root, 'src/show/show.ts'),
+    "import { readFileSync } from 'node:fs';\nexport const show = () => readFileSync(new URL('words/hello.yaml', import.meta.url), 'utf8');\n",
+  );
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1', commit: 'x' });
 
-  await assert.rejects(bundle({ root, outdir: path.join(root, 'dist'), buildId: 'x' }), /use import\.meta\.dirname/);
+  const ran = spawnSync(process.execPath, [path.join(root, 'dist', 'clawhold.mjs')], { encoding: 'utf8', env: {} });
+
+  assert.equal(ran.stdout, '1+x\nhello: world\n\n');
 });

@@ -12,8 +12,9 @@ export interface BundleOptions {
   readonly root: string;
   /** Emptied first. */
   readonly outdir: string;
-  /** `version+commit`: what runs record of the program that made them. */
-  readonly buildId: string;
+  readonly version: string;
+  /** With the version, what runs record of the program that made them. */
+  readonly commit: string;
 }
 
 /**
@@ -22,7 +23,7 @@ export interface BundleOptions {
  *
  * Contract: the same sources give the same bytes.
  */
-export async function bundle({ root, outdir, buildId }: BundleOptions): Promise<void> {
+export async function bundle({ root, outdir, version, commit }: BundleOptions): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
   mkdirSync(outdir, { recursive: true });
   const { outputFiles, metafile } = await build({
@@ -44,7 +45,7 @@ export async function bundle({ root, outdir, buildId }: BundleOptions): Promise<
     metafile: true,
     write: false,
     logLevel: 'warning',
-    define: { CLAWHOLD_BUILD_ID: JSON.stringify(buildId) },
+    define: { CLAWHOLD_VERSION: JSON.stringify(version), CLAWHOLD_COMMIT: JSON.stringify(commit) },
     plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
   });
   for (const file of outputFiles) writeFileSync(file.path, withRequire(file.text));
@@ -61,23 +62,23 @@ function withRequire(text: string): string {
   return `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);${text}`;
 }
 
-/** `0.1.0+1a2b3c4d5e6f`, with `.changed` when the sources are not the commit's. */
-export function readBuildId(root: string): string {
+/** The version, and the commit with `.changed` when the sources are not the commit's. */
+export function readBuild(root: string): { readonly version: string; readonly commit: string } {
   const { version }: { version: string } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const git = (...args: readonly string[]) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    const git = (...args: readonly string[]) =>
-      execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
     const isChanged = git('status', '--porcelain', '--', 'src', 'build', 'package.json', 'package-lock.json') !== '';
-    return `${version}+${git('rev-parse', '--short=12', 'HEAD')}${isChanged ? '.changed' : ''}`;
+    return { version, commit: `${git('rev-parse', '--short=12', 'HEAD')}${isChanged ? '.changed' : ''}` };
   } catch {
-    // silent-ok: a source archive has no repository; the id says so.
-    return `${version}+unknown`;
+    // silent-ok: a source archive has no repository; the commit says so.
+    return { version, commit: 'unknown' };
   }
 }
 
 if (import.meta.main) {
   const root = path.join(import.meta.dirname, '..');
-  const buildId = readBuildId(root);
-  await bundle({ root, outdir: path.join(root, 'dist'), buildId });
-  console.log(`dist/clawhold.mjs is Clawhold ${buildId}.`);
+  const id = readBuild(root);
+  await bundle({ root, outdir: path.join(root, 'dist'), ...id });
+  console.log(`dist/clawhold.mjs is Clawhold ${id.version}+${id.commit}.`);
 }

@@ -3,8 +3,8 @@ import path from 'node:path';
 import type { Plugin } from 'esbuild';
 
 /**
- * Source reads its assets beside itself, by `import.meta.dirname`. In a bundle all code lies in one folder, so that
- * name becomes `<folder>/assets/<where the source was>`, and the assets are copied there.
+ * Source reads its assets beside itself, by `import.meta.dirname` or `.url`. In a bundle all code lies in one folder, so those
+ * become `<folder>/assets/<where the source was>`, and the assets are copied there.
  */
 export function keepDirname(sourceRoot: string): Plugin {
   return {
@@ -14,13 +14,10 @@ export function keepDirname(sourceRoot: string): Plugin {
         const relative = path.relative(sourceRoot, path.dirname(file)).split(path.sep).join('/');
         if (relative.startsWith('..')) return undefined;
         const text = readFileSync(file, 'utf8');
-        if (text.includes('import.meta.url')) {
-          return { errors: [{ text: `${file} uses import.meta.url, which a bundle changes: use import.meta.dirname.` }] };
-        }
-        return {
-          contents: text.replaceAll('import.meta.dirname', `(import.meta.dirname + ${JSON.stringify(`/assets/${relative}`)})`),
-          loader: 'ts',
-        };
+        const contents = text
+          .replaceAll('import.meta.dirname', `(import.meta.dirname + ${JSON.stringify(`/assets/${relative}`)})`)
+          .replaceAll('import.meta.url', `new URL(${JSON.stringify(`assets/${relative}/${path.basename(file)}`)}, import.meta.url).href`);
+        return { contents, loader: 'ts' };
       });
     },
   };
