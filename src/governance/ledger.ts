@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { makeDurableDir } from '../state/durable-dir.ts';
+import type { Clock } from '../contracts/clock.ts';
+import { ledgerEvents, type LedgerEvent, type LedgerPosition, type LedgerWriter } from '../contracts/ledger.ts';
+import type { Log } from '../state/log.ts';
+import { openLog, type LogOptions } from '../state/open-log.ts';
+import { addCheckpoint, lastCheckpoint } from './checkpoint-log.ts';
+import { checkpointHash, type StreamHead } from './checkpoint.ts';
+import { claimStream, type ClaimedStream } from './ledger/claim-stream.ts';
+import { encodeRecord } from './ledger/frame.ts';
+import { loadSigningKey, type SigningKey } from './ledger/signing-key.ts';
+
+export { isClaimAlive } from './ledger/claim-stream.ts';
+export { readPublicKey } from './ledger/signing-key.ts';
+
+export interface LedgerOptions {
+  /** The tenant's ledger folder. */
+  readonly dir: string;
+  /** The private key that signs checkpoints: outside every workspace; made on first use. */
+  readonly keyFile: string;
+  readonly clock: Clock;
+  readonly maxSegmentBytes?: number;
+  /** A checkpoint after so many records. Default 1000. */
+  readonly checkpointRecords?: number;
+  /** A checkpoint when records have been waiting for one so long. Default 60 s. */
+  readonly checkpointMs?: number;
+  /** Replaces the disk's system calls, for tests of failures. */
+  readonly io?: NonNullable<LogOptions['io']>;
+}
+
+/** A tenant's ledger, open for this process: one stream that it alone continues. */
+export interface Ledger extends LedgerWriter, AsyncDisposable {
+  readonly stream: string;
+  /** Names this process's hold on the stream; `isClaimAlive` tells whether it still has it. */
+  readonly claimId: string;
+  /** Sentences for a human about what was found at opening: a torn record cut off, a damaged stream left alone. */
+  readonly notices: readonly string[];
+  /** Signs where the streams end, when there is something new; the line's hash. */
+  checkpoint(): Promise<string>;
+}
+
+/**
+ * Opens the ledger: takes a free stream, cuts off what a crash tore, and announces a new stream in a signed checkpoint
+ * before its first record.
+ *
+ * What is durable in which order, so that a power loss never looks like tampering:
+ * 1. the stream's folder and its name, then a checkpoint that names the stream (so a signed stream has a folder, and a
+ *    stream with records is signed: one that is missing or unannounced was removed or put there by somebody);
+ * 2. a segment's name before its first record, and all of a segment before the next one's name (log/jsonl.ts);
+ * 3. a record, before its append resolves; what was not acknowledged is at the end of the stream, and less than a
+ *    record of it may be there: that is cut off at the next opening, and `ledger.recovered` says so;
+ * 4. a record, before a checkpoint signs it: only acknowledged heads are signed;
+ * 5. the checkpoint's line, before the `checkpoint` record that names it: a line without a record is a crash between
+ *    the two, a record without its line is tampering.
+ *
+ * @throws FixRequestError for a key that others may read; AskHumanError for checkpoints that cannot be continued;
+ * RetryableError when the folder cannot be written.
+ */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const key = loadSigningKey(options.keyFile);
+  makeDurableDir(options.dir);
+  const signed = lastCheckpoint(options.dir, key.publicKey)?.checkpoint.heads ?? {};
+  const claimed = await claimStream(options.dir, signed, options.clock.now());
+  try {
+    const { maxSegmentBytes, io } = options;
+    const log = await openLog({ driver: 'jsonl', dir: claimed.dir, ...(maxSegmentBytes === undefined ? {} : { maxSegmentBytes }), ...(io === undefined ? {} : { io }) });
+    const ledger = new StreamLedger(options, { claimed, log, key });
+    if (signed[claimed.stream] === undefined) await ledger.announce();
+    if (log.droppedBytes > 0) await ledger.recordRecovery(log.droppedBytes);
+    return ledger;
+  } catch (error) {
+    claimed.claim.release();
+    throw error;
+  }
+}
+
+class StreamLedger implements Ledger {
+  readonly stream: string;
+  readonly claimId: string;
+  readonly notices: string[];
+  readonly #options: LedgerOptions;
+  readonly #key: SigningKey;
+  readonly #log: Log;
+  readonly #release: () => void;
+  /** The last record that was handed to the log, and the last that it acknowledged. */
+  #head: StreamHead;
+  #durable: StreamHead;
+  /** Up to here nothing waits for a checkpoint. */
+  #signedSeq: number;
+  /** Where the last try of a checkpoint began, so that a failing one is not tried at every record. */
+  #triedSeq: number;
+  #lastCheckpoint = '';
+  #checkpointing: Promise<string> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastWrite: Promise<unknown> = Promise.resolve();
+  #isFailed = false;
+
+  constructor(options: LedgerOptions, parts: { readonly claimed: ClaimedStream; readonly log: Log; readonly key: SigningKey }) {
+    this.#options = options;
+    this.#key = parts.key;
+    this.#log = parts.log;
+    this.stream = parts.claimed.stream;
+    this.claimId = parts.claimed.claimId;
+    this.notices = [...parts.claimed.notices];
+    this.#release = () => parts.claimed.claim.release();
+    this.#head = parts.claimed.head;
+    this.#durable = parts.claimed.head;
+    this.#signedSeq = parts.claimed.signedSeq;
+    this.#triedSeq = parts.claimed.signedSeq;
+  }
+
+  append(event: LedgerEvent): Promise<LedgerPosition> {
+    assertValid(event);
+    const position = this.#write(event);
+    if (this.#head.seq - Math.max(this.#signedSeq, this.#triedSeq) >= (this.#options.checkpointRecords ?? 1000)) this.#checkpointSoon();
+    this.#timer ??= setTimeout(() => this.#checkpointSoon(), this.#options.checkpointMs ?? 60_000).unref();
+    return position;
+  }
+
+  checkpoint(): Promise<string> {
+    this.#checkpointing ??= this.#makeCheckpoint().finally(() => (this.#checkpointing = undefined));
+    return this.#checkpointing;
+  }
+
+  /** The stream's first checkpoint, made before it has any record. */
+  async announce(): Promise<void> {
+    this.#lastCheckpoint = checkpointHash(await addCheckpoint(this.#options.dir, { stream: this.stream, head: this.#durable, at: this.#at() }, this.#key));
+  }
+
+  async recordRecovery(droppedBytes: number): Promise<void> {
+    this.notices.push(`The last record of the ledger stream ${this.stream} was torn by a crash before it was acknowledged: its ${droppedBytes} bytes were cut off.`);
+    await this.append({ type: 'ledger.recovered', at: this.#at(), stream: this.stream, droppedBytes });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#lastWrite.catch(() => undefined);
+    try {
+      // After a failed append the stream takes no more records, and who appended knows it.
+      if (!this.#isFailed) await this.checkpoint();
+    } finally {
+      await this.#log[Symbol.asyncDispose]();
+      this.#release();
+    }
+  }
+
+  #write(event: LedgerEvent): Promise<LedgerPosition> {
+    const record = encodeRecord(this.#head.seq + 1, this.#head.hash, event);
+    const head = { seq: this.#head.seq + 1, hash: record.hash };
+    this.#head = head;
+    const position = this.#store(record.line, head);
+    this.#lastWrite = position;
+    return position;
+  }
+
+  async #store(line: string, head: StreamHead): Promise<LedgerPosition> {
+    try {
+      await this.#log.append(line);
+    } catch (error) {
+      this.#isFailed = true;
+      throw error;
+    }
+    this.#durable = head;
+    return { stream: this.stream, ...head };
+  }
+
+  async #makeCheckpoint(): Promise<string> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#triedSeq = this.#head.seq;
+    await this.#lastWrite;
+    const head = this.#durable;
+    if (head.seq === this.#signedSeq && this.#lastCheckpoint !== '') return this.#lastCheckpoint;
+    const line = await addCheckpoint(this.#options.dir, { stream: this.stream, head, at: this.#at() }, this.#key);
+    this.#lastCheckpoint = checkpointHash(line);
+    const { seq } = await this.#write({ type: 'checkpoint', at: this.#at(), checkpoint: this.#lastCheckpoint });
+    this.#signedSeq = seq === head.seq + 1 ? seq : head.seq;
+    return this.#lastCheckpoint;
+  }
+
+  #checkpointSoon(): void {
+    // silent-ok: the records are durable and chained; the next checkpoint, at the latest the one at closing, signs them.
+    this.checkpoint().catch(() => undefined);
+  }
+
+  #at(): string {
+    return new Date(this.#options.clock.now()).toISOString();
+  }
+}
+
+/** An invalid record would stay for ever: whoever builds one has a bug. */
+function assertValid(event: LedgerEvent): void {
+  assert(Object.hasOwn(ledgerEvents, event.type), `${event.type} is not an event of the ledger`);
+  const problems = ledgerEvents[event.type].safeParse(event).error?.issues ?? [];
+  const [first] = problems;
+  assert(first === undefined, `the ledger event ${event.type} does not match its schema at "${first?.path.join('.')}" (${first?.code})`);
+}

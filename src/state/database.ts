@@ -1,0 +1,136 @@
+import fs from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { FixRequestError, reasonOf, RetryableError } from '../contracts/errors.ts';
+import { schemaSteps } from './database/schema.ts';
+
+export type SqlValue = string | number | null;
+
+/** The state database of a home: indexes, approvals, sessions. One connection a process. */
+export interface Database extends Disposable {
+  readonly file: string;
+  run(sql: string, ...values: SqlValue[]): { readonly changes: number };
+  get(sql: string, ...values: SqlValue[]): unknown;
+  all(sql: string, ...values: SqlValue[]): unknown[];
+  /** All or nothing, with the write lock from the start. */
+  transact<T>(work: () => T): T;
+  /**
+   * Writes inside are safe from a crash of the process but not from a power loss: for columns that are an index of
+   * files, where a synced write for each would double the disk's work.
+   */
+  relaxed<T>(work: () => T): T;
+}
+
+export interface DatabaseOptions {
+  /** Statements for each schema version; tests add one. */
+  readonly steps?: readonly string[];
+}
+
+/**
+ * Opens (or makes, mode 0600) the database and brings its schema up to date.
+ *
+ * Contract: steps only go forward, each in one transaction with its version, so that running them twice or from two
+ * processes at once is safe.
+ * @throws FixRequestError when a newer Clawhold made the file, or when it is no database.
+ */
+export function openDatabase(file: string, options: DatabaseOptions = {}): Database {
+  const { DatabaseSync: Connection } = process.getBuiltinModule('node:sqlite');
+  let connection: DatabaseSync;
+  try {
+    if (!fs.existsSync(file)) fs.closeSync(fs.openSync(file, 'a', 0o600));
+    connection = new Connection(file, { timeout: 5000 });
+  } catch (error) {
+    throw new RetryableError('state.database-not-opened', `The database ${file} cannot be opened: ${reasonOf(error)}. Make its folder writable, then try again.`, { cause: error });
+  }
+  try {
+    prepare(connection, file, options.steps ?? schemaSteps);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return wrap(connection, file);
+}
+
+function prepare(connection: DatabaseSync, file: string, steps: readonly string[]): void {
+  try {
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    migrate(connection, file, steps);
+  } catch (error) {
+    if (error instanceof FixRequestError) throw error;
+    const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+    if (code === 26 || code === 11) {
+      throw new FixRequestError(
+        'state.database-damaged',
+        `The database ${file} is damaged: ${reasonOf(error)}. Move it away (and its -wal and -shm files); it is made again, and the list of runs is rebuilt from their folders.`,
+        { cause: error },
+      );
+    }
+    throw new RetryableError('state.database-not-opened', `The database ${file} cannot be used: ${reasonOf(error)}. Make room or make it writable, then try again.`, { cause: error });
+  }
+}
+
+function migrate(connection: DatabaseSync, file: string, steps: readonly string[]): void {
+  if (versionOf(connection) === steps.length) return;
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    // Read again under the lock: another process may have been faster.
+    const version = versionOf(connection);
+    if (version > steps.length) {
+      throw new FixRequestError(
+        'state.database-newer',
+        `The database ${file} has schema ${version}, but this Clawhold knows ${steps.length} at most: a newer one made it. Use that one, or another home.`,
+      );
+    }
+    for (const step of steps.slice(version)) connection.exec(step);
+    connection.exec(`PRAGMA user_version = ${steps.length}`);
+    connection.exec('COMMIT');
+  } catch (error) {
+    connection.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function versionOf(connection: DatabaseSync): number {
+  return (connection.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+}
+
+function wrap(connection: DatabaseSync, file: string): Database {
+  const statements = new Map<string, StatementSync>();
+  const prepared = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (statement === undefined) statements.set(sql, (statement = connection.prepare(sql)));
+    return statement;
+  };
+  return {
+    file,
+    run: (sql, ...values) => ({ changes: Number(prepared(sql).run(...values).changes) }),
+    get: (sql, ...values) => prepared(sql).get(...values),
+    all: (sql, ...values) => prepared(sql).all(...values),
+    transact: (work) => transact(connection, work),
+    relaxed: (work) => relaxed(connection, work),
+    [Symbol.dispose]: () => {
+      statements.clear();
+      connection.close();
+    },
+  };
+}
+
+function transact<T>(connection: DatabaseSync, work: () => T): T {
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    connection.exec('COMMIT');
+    return result;
+  } catch (error) {
+    connection.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function relaxed<T>(connection: DatabaseSync, work: () => T): T {
+  connection.exec('PRAGMA synchronous = NORMAL');
+  try {
+    return work();
+  } finally {
+    connection.exec('PRAGMA synchronous = FULL');
+  }
+}

@@ -1,0 +1,48 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Makes a folder and its missing parents (mode 0700) and makes their names durable, so that a file that is fsynced in
+ * it cannot vanish with its folder when the power fails.
+ */
+export function makeDurableDir(dir: string): void {
+  for (const changed of makeDir(dir)) syncDirectory(changed);
+}
+
+/** Makes a folder and its missing parents (mode 0700); returns the folders that got a new name and are to be synced. */
+export function makeDir(dir: string): string[] {
+  const first = fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (first === undefined) return [];
+  const changed: string[] = [];
+  for (let folder = path.resolve(dir); folder.length >= first.length; folder = path.dirname(folder)) changed.push(path.dirname(folder));
+  return changed;
+}
+
+/** Makes names that were created, renamed or removed in a folder durable. */
+export function syncDirectory(dir: string): void {
+  const fd = fs.openSync(dir, 'r');
+  try {
+    fs.fsyncSync(fd);
+  } catch (error) {
+    if (!cannotSyncFolders(error)) throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** The same for several folders at once, without holding up the event loop. */
+export async function syncDirectories(dirs: readonly string[]): Promise<void> {
+  await Promise.all(
+    dirs.map(async (dir) => {
+      await using handle = await fs.promises.open(dir, 'r');
+      await handle.sync().catch((error: unknown) => {
+        if (!cannotSyncFolders(error)) throw error;
+      });
+    }),
+  );
+}
+
+/** Some systems and network file systems refuse to sync a folder: there its names are durable by other means or not at all. */
+function cannotSyncFolders(error: unknown): boolean {
+  return ['EINVAL', 'EPERM', 'EISDIR', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
+}

@@ -1,0 +1,30 @@
+import path from 'node:path';
+import { makeDir, syncDirectories } from './durable-dir.ts';
+import { AppendFile, type AppendIo } from './log/append-file.ts';
+import { openForAppend } from './log/open-file.ts';
+
+/** One file of lines, open for its one writer. */
+export interface LineFile extends AsyncDisposable {
+  readonly file: string;
+  /** Bytes of whole lines that stood there when it was opened. */
+  readonly size: number;
+  /** Bytes of a torn last line that were cut off. */
+  readonly droppedBytes: number;
+  /** Resolves when the line is durable; lines stand in the order of the calls. */
+  append(line: string): Promise<void>;
+}
+
+/** Opens a file of lines, makes it and its folder when missing (0600, 0700), and cuts a torn last line off. */
+export function openLineFile(file: string, options: { readonly io?: AppendIo } = {}): LineFile {
+  const changed = makeDir(path.dirname(file));
+  const opened = openForAppend(file);
+  const ready = opened.isNew ? syncDirectories([path.dirname(file), ...changed]) : undefined;
+  const target = new AppendFile(opened, { ...options, ...(ready === undefined ? {} : { ready }) });
+  return {
+    file,
+    size: opened.size,
+    droppedBytes: opened.droppedBytes,
+    append: (line) => target.append(line),
+    [Symbol.asyncDispose]: () => target.close(),
+  };
+}

@@ -1,0 +1,167 @@
+import fs from 'node:fs';
+import { reasonOf, RetryableError } from '../../contracts/errors.ts';
+
+/** The three system calls that can fail for lack of space or a broken disk; tests replace them. */
+export interface AppendIo {
+  write(fd: number, bytes: Uint8Array): number;
+  sync(fd: number, done: (error: Error | null) => void): void;
+  truncate(fd: number, size: number): void;
+}
+
+export const diskIo: AppendIo = {
+  write: (fd, bytes) => fs.writeSync(fd, bytes),
+  sync: (fd, done) => fs.fdatasync(fd, done),
+  truncate: (fd, size) => fs.ftruncateSync(fd, size),
+};
+
+export interface OpenedFile {
+  readonly file: string;
+  readonly fd: number;
+  /** Bytes that stand there, all of them whole lines and durable. */
+  readonly size: number;
+}
+
+export interface AppendFileOptions {
+  readonly io?: AppendIo;
+  /** Awaited before the first append is acknowledged: syncs of folders. */
+  readonly ready?: Promise<void>;
+  /** Asked before each write, when everything before it is durable: the file to go on in, if it is another. */
+  readonly rotate?: (current: OpenedFile) => OpenedFile | undefined;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Appends lines to a file and acknowledges each when it is durable, many with one fdatasync.
+ *
+ * Idle → (append) → scheduled → (end of the tick's promise jobs) → flushing → idle, or scheduled again when appends
+ * came meanwhile. The write is synchronous, because it only copies to the page cache and a partial one is then known at
+ * once; the sync is not. A failed write or sync poisons the file: what was not acknowledged is cut off again, and every
+ * append from then on rejects with the same error, for after a failed sync nobody can know what the disk holds.
+ */
+export class AppendFile implements AsyncDisposable {
+  #target: OpenedFile;
+  #durableBytes: number;
+  readonly #io: AppendIo;
+  readonly #ready: Promise<void> | undefined;
+  readonly #rotate: ((current: OpenedFile) => OpenedFile | undefined) | undefined;
+  #lines: string[] = [];
+  #waiters: Waiter[] = [];
+  #isScheduled = false;
+  #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(target: OpenedFile, options: AppendFileOptions = {}) {
+    this.#target = target;
+    this.#durableBytes = target.size;
+    this.#io = options.io ?? diskIo;
+    this.#rotate = options.rotate;
+    this.#ready = options.ready;
+    // The rejection is met by the first append; without one nobody needs the folder's name.
+    this.#ready?.catch(() => undefined);
+  }
+
+  /** Resolves when the line and its newline are durable. The line itself holds no newline. */
+  append(line: string): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#closed !== undefined) return Promise.reject(new Error(`${this.#target.file} is closed: nothing can be appended.`));
+    return new Promise((resolve, reject) => {
+      this.#lines.push(line);
+      this.#waiters.push({ resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Waits for what was appended, then closes the file. */
+  close(): Promise<void> {
+    this.#closed ??= new Promise<void>((resolve) => {
+      const finish = (): void => {
+        fs.closeSync(this.#target.fd);
+        resolve();
+      };
+      if (this.#isScheduled) this.#onIdle = finish;
+      else finish();
+    });
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** nextTick and not a promise job: it runs when all of them are done, so that appenders woken together are one batch. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    const waiters = this.#waiters;
+    const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
+    this.#lines = [];
+    this.#waiters = [];
+    try {
+      this.#target = this.#rotated();
+      writeAll(this.#io, this.#target.fd, bytes);
+    } catch (error) {
+      this.#settle(waiters, error as Error);
+      return;
+    }
+    this.#io.sync(this.#target.fd, (error) => {
+      if (error === null && this.#ready !== undefined) void this.#ready.then(() => this.#succeed(waiters, bytes.length), (late: Error) => this.#settle(waiters, late));
+      else if (error === null) this.#succeed(waiters, bytes.length);
+      else this.#settle(waiters, error);
+    });
+  }
+
+  #rotated(): OpenedFile {
+    const next = this.#rotate?.({ ...this.#target, size: this.#durableBytes });
+    if (next === undefined) return this.#target;
+    fs.closeSync(this.#target.fd);
+    this.#durableBytes = next.size;
+    return next;
+  }
+
+  #succeed(waiters: readonly Waiter[], bytes: number): void {
+    this.#durableBytes += bytes;
+    this.#settle(waiters);
+  }
+
+  #settle(waiters: readonly Waiter[], cause?: Error): void {
+    if (cause !== undefined) this.#poison(cause);
+    this.#isScheduled = false;
+    for (const waiter of waiters) {
+      if (this.#failure === undefined) waiter.resolve();
+      else waiter.reject(this.#failure);
+    }
+    if (this.#failure !== undefined) {
+      for (const waiter of this.#waiters) waiter.reject(this.#failure);
+      this.#waiters = [];
+      this.#lines = [];
+    }
+    if (this.#waiters.length > 0) this.#schedule();
+    else this.#onIdle?.();
+  }
+
+  #poison(cause: Error): void {
+    this.#failure = new RetryableError(
+      'state.append-failed',
+      `A record could not be made durable in ${this.#target.file}: ${reasonOf(cause)}. Nothing that depends on it may be done; make room or repair the disk, then try again.`,
+      { cause },
+    );
+    try {
+      this.#io.truncate(this.#target.fd, this.#durableBytes);
+    } catch {
+      // silent-ok: the next open cuts a torn line off, and the file takes no more from this process.
+    }
+  }
+}
+
+function writeAll(io: AppendIo, fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += io.write(fd, bytes.subarray(done));
+}

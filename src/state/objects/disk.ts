@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { AskHumanError } from '../../contracts/errors.ts';
+import { sha256, type Sha256 } from '../../contracts/json.ts';
+import { writeFileAtomic } from '../atomic-file.ts';
+import { makeDurableDir } from '../durable-dir.ts';
+import type { Objects } from '../objects.ts';
+
+/** One file an object, mode 0600, in folders named by the hash's first two digits. */
+export function diskObjects(dir: string): Objects {
+  return {
+    put: async (bytes) => {
+      const sha = sha256(bytes);
+      const file = fileOf(dir, sha);
+      if (isIntact(file, { sha, size: Buffer.byteLength(bytes) })) return sha;
+      makeDurableDir(path.dirname(file));
+      await writeFileAtomic(file, bytes, { mode: 0o600 });
+      return sha;
+    },
+    get: async (sha) => readVerified(fileOf(dir, sha), sha),
+    has: async (sha) => fs.existsSync(fileOf(dir, sha)),
+    remove: async (sha) => fs.rmSync(fileOf(dir, sha), { force: true }),
+  };
+}
+
+function fileOf(dir: string, sha: Sha256): string {
+  assert.match(sha, /^[0-9a-f]{64}$/, 'an object is named by 64 hex digits');
+  return path.join(dir, sha.slice(0, 2), sha);
+}
+
+/** The rename that made the file came after its fsync, so a file with the right bytes now is a durable one. */
+function isIntact(file: string, want: { readonly sha: Sha256; readonly size: number }): boolean {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (stat?.size !== want.size) return false;
+  return sha256(fs.readFileSync(file)) === want.sha;
+}
+
+function readVerified(file: string, sha: Sha256): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = fs.readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new AskHumanError('state.object-missing', `The object ${sha} is not at ${file}: it was pruned or deleted. Restore it from a backup.`, { cause: error });
+  }
+  const actual = sha256(bytes);
+  if (actual === sha) return bytes;
+  throw new AskHumanError(
+    'state.object-damaged',
+    `The object ${file} is damaged: its bytes hash to ${actual}, not to its name. Restore it from a backup; do not use what depends on it.`,
+  );
+}

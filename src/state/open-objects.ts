@@ -1,0 +1,15 @@
+import type { Objects } from './objects.ts';
+import { diskObjects } from './objects/disk.ts';
+
+export interface ObjectsOptions {
+  readonly driver: 'disk';
+  /** Made on the first `put`. */
+  readonly dir: string;
+}
+
+export function openObjects(options: ObjectsOptions): Objects {
+  switch (options.driver) {
+    case 'disk':
+      return diskObjects(options.dir);
+  }
+}

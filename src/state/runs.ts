@@ -1,0 +1,165 @@
+import * as z from 'zod/mini';
+import type { AgentId, RunId, SessionId, TenantId } from '../contracts/ids.ts';
+import { runStates, type RunItem, type RunState } from '../contracts/run.ts';
+import type { Database, SqlValue } from './database.ts';
+
+/** One run as lists show it: an index of what its folder holds, and who works on it. */
+export interface RunRow {
+  readonly id: RunId;
+  readonly session: SessionId;
+  readonly tenant: TenantId;
+  readonly agent: AgentId;
+  readonly state: RunState;
+  readonly door: RunItem['door'];
+  readonly model: string;
+  /** The start of the input, already redacted. */
+  readonly inputPreview: string;
+  /** One sentence: why it is in this state; may be empty. */
+  readonly reason: string;
+  readonly createdMs: number;
+  readonly startedMs?: number;
+  readonly endedMs?: number;
+  readonly turns: number;
+  readonly toolCalls: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costMicroUsd?: number;
+  /** The ledger claim of the process that works on it. */
+  readonly owner?: string;
+}
+
+/** Fields to change. `null` empties a field that may be absent. */
+export type RunPatch = Partial<Pick<RunRow, 'state' | 'reason' | 'model' | 'turns' | 'toolCalls' | 'inputTokens' | 'outputTokens'>> & {
+  readonly startedMs?: number | null;
+  readonly endedMs?: number | null;
+  readonly costMicroUsd?: number | null;
+  readonly owner?: string | null;
+};
+
+export interface RunFilter {
+  readonly tenant?: TenantId;
+  readonly agent?: AgentId;
+  readonly state?: RunState;
+  readonly session?: SessionId;
+  /** Only runs older than this one: the last id of the page before. */
+  readonly before?: RunId;
+  /** Default 50. */
+  readonly limit?: number;
+}
+
+/**
+ * The table of runs.
+ *
+ * Contract: `insert` is durable when it returns; `update` and `takeOver` survive a crash of the process, but a power
+ * loss may undo the last of them, for the run's journal and ledger hold the truth.
+ */
+export interface Runs {
+  insert(row: RunRow): void;
+  /** False when there is no such run. */
+  update(id: RunId, patch: RunPatch): boolean;
+  get(id: RunId): RunRow | undefined;
+  /** Newest first. */
+  list(filter?: RunFilter): RunRow[];
+  latest(filter?: RunFilter): RunRow | undefined;
+  /** Makes `to` the owner if the owner is still `from`: of two processes that try, one gets true. */
+  takeOver(id: RunId, from: string | undefined, to: string): boolean;
+  remove(id: RunId): boolean;
+  /** Inserts the row, or replaces all of it: for rows that are rebuilt from files. */
+  put(row: RunRow): void;
+}
+
+const columns: Readonly<Record<keyof RunRow, string>> = {
+  id: 'id',
+  session: 'session',
+  tenant: 'tenant',
+  agent: 'agent',
+  state: 'state',
+  door: 'door',
+  model: 'model',
+  inputPreview: 'input_preview',
+  reason: 'reason',
+  createdMs: 'created_ms',
+  startedMs: 'started_ms',
+  endedMs: 'ended_ms',
+  turns: 'turns',
+  toolCalls: 'tool_calls',
+  inputTokens: 'input_tokens',
+  outputTokens: 'output_tokens',
+  costMicroUsd: 'cost_micro_usd',
+  owner: 'owner',
+};
+const fields = Object.keys(columns) as (keyof RunRow)[];
+const columnList = Object.values(columns).join(', ');
+const marks = fields.map(() => '?').join(', ');
+
+const maybeInt = z.nullable(z.int());
+const rowShape = z.object({
+  id: z.string(),
+  session: z.string(),
+  tenant: z.string(),
+  agent: z.string(),
+  state: z.enum(runStates),
+  door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
+  model: z.string(),
+  input_preview: z.string(),
+  reason: z.string(),
+  created_ms: z.int(),
+  started_ms: maybeInt,
+  ended_ms: maybeInt,
+  turns: z.int(),
+  tool_calls: z.int(),
+  input_tokens: z.int(),
+  output_tokens: z.int(),
+  cost_micro_usd: maybeInt,
+  owner: z.nullable(z.string()),
+});
+
+export function openRuns(database: Database): Runs {
+  return {
+    insert: (row) => void database.run(`INSERT INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row)),
+    put: (row) => void database.relaxed(() => database.run(`INSERT OR REPLACE INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row))),
+    update: (id, patch) => updateRun(database, id, patch),
+    get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?`, id)),
+    list: (filter = {}) => listRuns(database, filter),
+    latest: (filter = {}) => listRuns(database, { ...filter, limit: 1 })[0],
+    takeOver: (id, from, to) =>
+      database.relaxed(() => database.run('UPDATE runs SET owner = ? WHERE id = ? AND owner IS ?', to, id, from ?? null).changes === 1),
+    remove: (id) => database.run('DELETE FROM runs WHERE id = ?', id).changes === 1,
+  };
+}
+
+function valuesOf(row: RunRow): SqlValue[] {
+  return fields.map((field) => row[field] ?? null);
+}
+
+function updateRun(database: Database, id: RunId, patch: RunPatch): boolean {
+  const changes = Object.entries(patch).filter(([, value]) => value !== undefined) as [keyof RunPatch, SqlValue][];
+  if (changes.length === 0) return database.get('SELECT 1 FROM runs WHERE id = ?', id) !== undefined;
+  const sets = changes.map(([field]) => `${columns[field]} = ?`).join(', ');
+  return database.relaxed(() => database.run(`UPDATE runs SET ${sets} WHERE id = ?`, ...changes.map(([, value]) => value), id).changes === 1);
+}
+
+function listRuns(database: Database, filter: RunFilter): RunRow[] {
+  const conditions: string[] = [];
+  const values: SqlValue[] = [];
+  for (const field of ['tenant', 'agent', 'state', 'session'] as const) {
+    const value = filter[field];
+    if (value === undefined) continue;
+    conditions.push(`${columns[field]} = ?`);
+    values.push(value);
+  }
+  if (filter.before !== undefined) {
+    conditions.push('id < ?');
+    values.push(filter.before);
+  }
+  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+  const rows = database.all(`SELECT ${columnList} FROM runs ${where} ORDER BY id DESC LIMIT ?`, ...values, filter.limit ?? 50);
+  return rows.map((row) => parseRow(row) as RunRow);
+}
+
+function parseRow(row: unknown): RunRow | undefined {
+  if (row === undefined) return undefined;
+  const parsed = rowShape.parse(row) as Record<string, unknown>;
+  const entries = fields.map((field) => [field, parsed[columns[field]]] as const).filter(([, value]) => value !== null);
+  return Object.fromEntries(entries) as unknown as RunRow;
+}

@@ -1,0 +1,50 @@
+import * as z from 'zod/mini';
+import { isMap } from 'yaml';
+import { describeIssues } from './yaml-file/describe-issues.ts';
+import { lineOf } from './yaml-file/line-of.ts';
+import { firstVersion, migrate, type FileVersions } from './yaml-file/migrate.ts';
+import { parseTree, type Tree } from './yaml-file/parse-document.ts';
+import { InvalidFileError } from './yaml-file/violation.ts';
+
+export { InvalidFileError, type Violation } from './yaml-file/violation.ts';
+export type { FileVersions } from './yaml-file/migrate.ts';
+export type { YamlEditor } from './yaml-file/editor.ts';
+
+/** A file that a human wrote, checked. */
+export interface ParsedYaml<T> {
+  readonly value: T;
+  /** The 1-based line of a key or entry; of its nearest parent that exists when it does not. */
+  lineOf(path: readonly (string | number)[]): number;
+  /** The version it had, when it was older and was brought up to date in memory. */
+  readonly migratedFrom?: number;
+  /** The text after the migration; the given text when there was none. */
+  readonly text: string;
+}
+
+/**
+ * Reads YAML (or JSON, which is YAML) by a schema. A text with nothing in it counts as the current version with every
+ * default.
+ *
+ * @throws InvalidFileError that lists every violation with its line, its path and what is allowed.
+ * @throws FixRequestError when the file's `version` is newer than `versions.current`.
+ */
+export function parseYaml<T>(text: string, schema: z.core.$ZodType<T>, file: string, versions: FileVersions = firstVersion): ParsedYaml<T> {
+  const tree = parseTree(text, file);
+  const migratedFrom = isMap(tree.document.contents) ? migrate(tree.document, file, versions) : undefined;
+  const parsed = z.safeParse(schema, valueOf(tree, schema, versions));
+  const findLine = (path: readonly (string | number)[]): number => lineOf(tree, path);
+  if (!parsed.success) throw new InvalidFileError(file, describeIssues(parsed.error.issues, schema, findLine));
+  return {
+    value: parsed.data,
+    lineOf: findLine,
+    text: migratedFrom === undefined ? text : tree.document.toString({ lineWidth: 0 }),
+    ...(migratedFrom === undefined ? {} : { migratedFrom }),
+  };
+}
+
+function valueOf(tree: Tree, schema: z.core.$ZodType, versions: FileVersions): unknown {
+  const value: unknown = tree.document.toJS({ maxAliasCount: 0 });
+  if (value !== null) return value;
+  const shape = (schema._zod.def as { shape?: Record<string, unknown> }).shape;
+  return shape !== undefined && 'version' in shape ? { version: versions.current } : {};
+}

@@ -1,0 +1,104 @@
+import * as z from 'zod/mini';
+import type { Violation } from './violation.ts';
+
+type Issue = z.core.$ZodIssue;
+type Schema = z.core.$ZodType;
+type Path = readonly PropertyKey[];
+/** What a schema is made of, as far as it is walked here. */
+interface Definition {
+  readonly type: string;
+  readonly shape?: Readonly<Record<string, Schema>>;
+  readonly innerType?: Schema;
+  readonly element?: Schema;
+  readonly valueType?: Schema;
+  readonly options?: readonly Schema[];
+}
+
+/** Sentences for people from what a schema found, each with its path; `lineOf` gives the line. */
+export function describeIssues(issues: readonly Issue[], schema: Schema, lineOf: (path: readonly (string | number)[]) => number): Violation[] {
+  return issues.flatMap((issue) => flatten(issue, [])).flatMap(({ issue, path }) => describeOne(issue, path, schema, lineOf));
+}
+
+/** Of a union, the branches that have the right kind of value speak; if none has, the union itself does. */
+function flatten(issue: Issue, base: Path): { readonly issue: Issue; readonly path: Path }[] {
+  const path = [...base, ...issue.path];
+  if (issue.code !== 'invalid_union') return [{ issue, path }];
+  const near = issue.errors.filter((branch) => branch.length > 0 && !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'));
+  const best = near.toSorted((a, b) => a.length - b.length)[0];
+  return best === undefined ? [{ issue, path }] : best.flatMap((inner) => flatten(inner, path));
+}
+
+// oxlint-disable-next-line max-params -- one value each, all of them needed
+function describeOne(issue: Issue, path: Path, schema: Schema, lineOf: (path: readonly (string | number)[]) => number): Violation[] {
+  const place = path.map((part) => (typeof part === 'number' ? part : String(part)));
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = keysAt(schema, path);
+    const rule = allowed.length === 0 ? '' : `; allowed here: ${allowed.join(', ')}`;
+    return issue.keys.map((key) => ({ line: lineOf([...place, key]), path: dotted([...place, key]), message: `is not a known field${rule}` }));
+  }
+  return [{ line: lineOf(place), path: dotted(place), message: sentence(issue) }];
+}
+
+function sentence(issue: Issue): string {
+  // Zod mini ships no language: the default text is one phrase, anything else was written in the schema.
+  if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? `is required: ${kinds[issue.expected] ?? issue.expected}` : `must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(issue.input)}`;
+    case 'invalid_value':
+      return `must be ${list(issue.values.map((value) => JSON.stringify(value)))}`;
+    case 'too_small':
+      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${String(issue.minimum)}${unitOf(issue.origin)}`;
+    case 'too_big':
+      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${String(issue.maximum)}${unitOf(issue.origin)}`;
+    case 'invalid_format':
+      return issue.pattern === undefined ? `must be a valid ${issue.format}` : `must match ${issue.pattern}`;
+    case 'invalid_union':
+      return 'has none of the forms that are allowed here';
+    case 'invalid_key':
+      return `is not a name that is allowed here: ${issue.issues.map(sentence).join('; ')}`;
+    default:
+      return 'is not allowed';
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+};
+
+function kindOf(input: unknown): string {
+  if (input === null) return 'empty';
+  if (Array.isArray(input)) return 'a list';
+  if (typeof input === 'number') return String(input);
+  return kinds[typeof input] ?? typeof input;
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters';
+  return origin === 'array' ? ' entries' : '';
+}
+
+function list(values: readonly string[]): string {
+  return values.length < 2 ? values.join('') : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
+
+function dotted(path: readonly (string | number)[]): string {
+  return path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`), '');
+}
+
+/** The fields that a schema knows at a path; of a union, those of all branches. */
+function keysAt(schema: Schema, path: Path): string[] {
+  const definition = schema._zod.def as unknown as Definition;
+  if (definition.innerType !== undefined) return keysAt(definition.innerType, path);
+  if (definition.options !== undefined) return [...new Set(definition.options.flatMap((option) => keysAt(option, path)))];
+  const [head, ...rest] = path;
+  if (head === undefined) return Object.keys(definition.shape ?? {});
+  const next = definition.shape?.[String(head)] ?? (typeof head === 'number' ? definition.element : definition.valueType);
+  return next === undefined ? [] : keysAt(next, rest);
+}
