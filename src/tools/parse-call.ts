@@ -1,0 +1,26 @@
+import type { JsonObject, JsonValue } from '../contracts/json.ts';
+import { reasonOf } from '../contracts/errors.ts';
+import type { Tool, ToolResult, ToolSet } from '../contracts/tool.ts';
+
+export type ParsedCall = { readonly tool: Tool; readonly args: JsonObject } | { readonly refused: ToolResult };
+
+/** Finds the tool that a model named and checks the arguments as it wrote them. Nothing happens yet. */
+export function parseCall(tools: ToolSet, call: { readonly name: string; readonly argumentsText: string }): ParsedCall {
+  const tool = tools.get(call.name);
+  if (tool === undefined) {
+    const names = tools.tools.map((known) => known.name).join(', ');
+    return refuse('tool.unknown', `There is no tool ${JSON.stringify(call.name)}. You have: ${names === '' ? 'none' : names}.`);
+  }
+  let args: JsonValue;
+  try {
+    args = call.argumentsText.trim() === '' ? {} : (JSON.parse(call.argumentsText) as JsonValue);
+  } catch (thrown) {
+    return refuse('tool.bad-arguments', `The arguments of ${tool.name} are not JSON: ${reasonOf(thrown)}. Write them again.`);
+  }
+  const parsed = tool.parse(args);
+  return parsed.ok ? { tool, args: parsed.args } : refuse('tool.bad-arguments', parsed.problem);
+}
+
+function refuse(code: 'tool.unknown' | 'tool.bad-arguments', text: string): ParsedCall {
+  return { refused: { isError: true, code, text } };
+}

@@ -1,0 +1,48 @@
+import type { JsonObject, JsonValue } from '../contracts/json.ts';
+import type { Resource } from '../contracts/policy.ts';
+import type { ArgumentDeclaration, ToolDeclaration } from '../contracts/tool.ts';
+import { classifyPath, writeFault, type RootName } from './path.ts';
+
+/**
+ * Everything a call touches, read from its arguments by their declared kinds alone, so that policy denies a call even
+ * when the tool itself checks nothing.
+ *
+ * Contract: pure; a path that is not allowed to exist, or must not be written, becomes an `outside` resource, which
+ * every policy denies; a value of the wrong type does too; an absent argument touches what its tool says it does by
+ * default, which for a path is the workspace itself.
+ */
+export function resourcesOf(declaration: Pick<ToolDeclaration, 'args'>, args: JsonObject, roots: readonly RootName[]): readonly Resource[] {
+  return Object.entries(declaration.args).flatMap(([argument, declared]) => {
+    if (declared.kind === 'path') return valuesOf(args[argument] ?? '.').map((value) => fileResource({ argument, declared, value }, roots));
+    if (declared.kind === 'host') return valuesOf(args[argument]).map((value) => hostResource(argument, value, args));
+    return [];
+  });
+}
+
+function valuesOf(value: JsonValue | undefined): readonly JsonValue[] {
+  if (value === undefined || value === null) return [];
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : [value];
+}
+
+interface Given {
+  readonly argument: string;
+  readonly declared: ArgumentDeclaration;
+  readonly value: JsonValue;
+}
+
+function fileResource({ argument, declared, value }: Given, roots: readonly RootName[]): Resource {
+  if (typeof value !== 'string') return { kind: 'outside', argument, raw: JSON.stringify(value), why: 'is not text' };
+  const at = classifyPath(value, roots);
+  if ('outside' in at) return { kind: 'outside', argument, raw: value, why: at.why };
+  const access = declared.access ?? 'read';
+  const fault = access === 'write' ? writeFault(at, roots) : undefined;
+  if (fault !== undefined) return { kind: 'outside', argument, raw: value, why: fault };
+  return { kind: 'file', argument, root: at.root, path: at.path, access };
+}
+
+function hostResource(argument: string, value: JsonValue, args: JsonObject): Resource {
+  const method = typeof args['method'] === 'string' ? { method: args['method'].toUpperCase() } : {};
+  const url = typeof value === 'string' ? URL.parse(value.includes('://') ? value : `https://${value}`) : null;
+  if (url === null || url.hostname === '') return { kind: 'outside', argument, raw: JSON.stringify(value), why: 'is not a host or URL' };
+  return { kind: 'host', argument, host: url.hostname, ...(url.port === '' ? {} : { port: Number(url.port) }), ...method };
+}

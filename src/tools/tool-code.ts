@@ -1,0 +1,30 @@
+/** Every code that a tool's failed result can carry. The texts beside them are for documentation. */
+export const toolCodes = {
+  'tool.unknown': 'The agent has no tool of that name.',
+  'tool.bad-arguments': 'The arguments are not JSON, or do not fit the tool’s schema.',
+  'tool.cancelled': 'The run was stopped while the tool worked.',
+  'fs.outside': 'The path leads outside the roots, or is not a path.',
+  'fs.protected': 'The path names something that no tool may touch, such as `.git` or `.clawhold`.',
+  'fs.read-only': 'The path may be read but not written.',
+  'fs.not-found': 'Nothing is there.',
+  'fs.not-a-file': 'A folder, where a file is needed.',
+  'fs.not-a-folder': 'A file, where a folder is needed.',
+  'fs.symlink': 'A symbolic link stands on the way; links are never followed.',
+  'fs.hard-link': 'The file has more than one name, so changing or reading it could reach outside.',
+  'fs.special': 'A device, FIFO, socket or kernel file system.',
+  'fs.binary': 'The file is not UTF-8 text.',
+  'fs.too-large': 'The file or the content is larger than the limit.',
+  'fs.changed': 'The file is not any more what it was when the change was planned.',
+  'fs.denied': 'The operating system refused.',
+  'fs.full': 'The disk or the quota is full.',
+  'fs.redacted': 'The content holds a redaction marker, which would overwrite the real value.',
+  'edit.not-found': 'The text or hunk to replace is not in the file.',
+  'edit.ambiguous': 'The text or hunk to replace is in the file more than once.',
+  'edit.bad-patch': 'The patch cannot be read, or is not for this one file.',
+  'edit.no-change': 'The edit would leave the file as it is.',
+  'search.bad-query': 'The regular expression or glob cannot be read.',
+  'search.timed-out': 'The search took longer than its limit.',
+  'search.unavailable': 'The search program cannot be started.',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type ToolCode = keyof typeof toolCodes;

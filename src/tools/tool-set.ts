@@ -1,0 +1,38 @@
+import type { Clock } from '../contracts/clock.ts';
+import type { ToolSet } from '../contracts/tool.ts';
+import { codeSearch } from './core/code-search.ts';
+import type { CoreTool, ToolLimits } from './core/define-tool.ts';
+import { fsEdit } from './core/fs-edit.ts';
+import { fsList } from './core/fs-list.ts';
+import { fsRead } from './core/fs-read.ts';
+import { fsWrite } from './core/fs-write.ts';
+import { timeNow } from './core/time-now.ts';
+import type { Roots } from './guard.ts';
+
+export type { CoreTool, ToolLimits };
+
+/** The registry, in the order of the prompt. Never more than eight; each beyond the first eight names needs a decision record. */
+export const coreTools: readonly CoreTool[] = [fsRead, fsList, codeSearch, fsWrite, fsEdit, timeNow];
+
+export const defaultToolLimits: ToolLimits = {
+  readBytes: 256 * 1024,
+  writeBytes: 1024 * 1024,
+  agentFileBytes: 64 * 1024,
+  listEntries: 500,
+  searchMs: 10_000,
+};
+
+export interface ToolSetOptions {
+  readonly roots: Roots;
+  readonly clock: Clock;
+  /** The tools that the agent has; others do not exist for it. */
+  readonly names: readonly string[];
+  readonly limits?: Partial<ToolLimits>;
+}
+
+/** Opens an agent's tools on its roots, in the registry's order. Names that are no core tool are left out. */
+export function openToolSet(options: ToolSetOptions): ToolSet {
+  const world = { roots: options.roots, clock: options.clock, limits: { ...defaultToolLimits, ...options.limits } };
+  const tools = coreTools.filter((tool) => options.names.includes(tool.name)).map((tool) => tool.open(world));
+  return { tools, get: (name) => tools.find((tool) => tool.name === name) };
+}
