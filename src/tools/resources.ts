@@ -13,8 +13,9 @@ import { classifyPath, writeFault, type RootName } from './path.ts';
  */
 export function resourcesOf(declaration: Pick<ToolDeclaration, 'args'>, args: JsonObject, roots: readonly RootName[]): readonly Resource[] {
   return Object.entries(declaration.args).flatMap(([argument, declared]) => {
-    if (declared.kind === 'path') return valuesOf(args[argument] ?? '.').map((value) => fileResource({ argument, declared, value }, roots));
-    if (declared.kind === 'host') return valuesOf(args[argument]).map((value) => hostResource(argument, value, args));
+    const given = Object.hasOwn(args, argument) ? args[argument] : undefined;
+    if (declared.kind === 'path') return valuesOf(given ?? '.').map((value) => fileResource({ argument, declared, value }, roots));
+    if (declared.kind === 'host') return valuesOf(given).map((value) => hostResource(argument, value, args));
     return [];
   });
 }
@@ -41,7 +42,7 @@ function fileResource({ argument, declared, value }: Given, roots: readonly Root
 }
 
 function hostResource(argument: string, value: JsonValue, args: JsonObject): Resource {
-  const method = typeof args['method'] === 'string' ? { method: args['method'].toUpperCase() } : {};
+  const method = Object.hasOwn(args, 'method') && typeof args['method'] === 'string' ? { method: args['method'].toUpperCase() } : {};
   const url = typeof value === 'string' ? URL.parse(value.includes('://') ? value : `https://${value}`) : null;
   if (url === null || url.hostname === '') return { kind: 'outside', argument, raw: JSON.stringify(value), why: 'is not a host or URL' };
   return { kind: 'host', argument, host: url.hostname, ...(url.port === '' ? {} : { port: Number(url.port) }), ...method };

@@ -25,14 +25,15 @@ export const defaultToolLimits: ToolLimits = {
 export interface ToolSetOptions {
   readonly roots: Roots;
   readonly clock: Clock;
-  /** The tools that the agent has; others do not exist for it. */
-  readonly names: readonly string[];
+  /** The tools that the agent has; others do not exist for it. Absent: all. */
+  readonly names?: readonly string[];
   readonly limits?: Partial<ToolLimits>;
 }
 
 /** Opens an agent's tools on its roots, in the registry's order. Names that are no core tool are left out. */
 export function openToolSet(options: ToolSetOptions): ToolSet {
   const world = { roots: options.roots, clock: options.clock, limits: { ...defaultToolLimits, ...options.limits } };
-  const tools = coreTools.filter((tool) => options.names.includes(tool.name)).map((tool) => tool.open(world));
+  const { names } = options;
+  const tools = coreTools.filter((tool) => names?.includes(tool.name) ?? true).map((tool) => tool.open(world));
   return { tools, get: (name) => tools.find((tool) => tool.name === name) };
 }
