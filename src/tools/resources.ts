@@ -44,6 +44,7 @@ function fileResource({ argument, declared, value }: Given, roots: readonly Root
 function hostResource(argument: string, value: JsonValue, args: JsonObject): Resource {
   const method = Object.hasOwn(args, 'method') && typeof args['method'] === 'string' ? { method: args['method'].toUpperCase() } : {};
   const url = typeof value === 'string' ? URL.parse(value.includes('://') ? value : `https://${value}`) : null;
-  if (url === null || url.hostname === '') return { kind: 'outside', argument, raw: JSON.stringify(value), why: 'is not a host or URL' };
+  if (url === null || url.hostname === '')
+    return { kind: 'outside', argument, raw: typeof value === 'string' ? value : JSON.stringify(value), why: 'is not a host or URL' };
   return { kind: 'host', argument, host: url.hostname, ...(url.port === '' ? {} : { port: Number(url.port) }), ...method };
 }

@@ -11,11 +11,13 @@ import { classifyPath } from './path.ts';
  */
 export function targetHash(roots: Roots, target: string): Sha256 | undefined {
   const at = classifyPath(target, roots.names);
-  const found = 'outside' in at ? { refused: 'fs.outside', text: `The path ${JSON.stringify(target)} ${at.why}.` } : roots.hash(at);
+  if ('outside' in at) throw refusedTarget(`the path ${JSON.stringify(target)} ${at.why}.`);
+  const found = roots.hash(at);
   if (!isRefused(found)) return found;
   if (found.refused === 'fs.not-found') return undefined;
-  throw new AskHumanError(
-    'tools.target-refused',
-    `The target of a planned change cannot be looked at: ${found.text} Look at it and decide.`,
-  );
+  throw refusedTarget(found.text);
+}
+
+function refusedTarget(why: string): AskHumanError {
+  return new AskHumanError('tools.target-refused', `The target of a planned change cannot be looked at: ${why} Look at it and decide.`);
 }
