@@ -39,6 +39,9 @@ export const llmConfig = z.strictObject({
       keyEnv: z.optional(z.string().check(z.regex(/^[A-Z][A-Z0-9_]*$/, 'must be the NAME of an environment variable'))),
       /** For `scripted`: path of the script, relative to the home; absent: the built-in demo script. */
       script: z.optional(z.string()),
+      /** Seconds until the answer's first byte (default 120), and between two parts of it (default 60). */
+      firstByteSeconds: z.optional(z.number().check(z.positive())),
+      idleSeconds: z.optional(z.number().check(z.positive())),
     }),
   ),
   /** By `PROVIDER/MODEL`. */

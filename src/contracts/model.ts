@@ -52,11 +52,27 @@ export interface ModelCallOptions {
   readonly onRetry?: (retry: { readonly attempt: number; readonly waitMs: number; readonly reason: string }) => void;
 }
 
+/** What may be shown of a provider: the key is masked. */
+export interface ProviderStatus {
+  readonly name: string;
+  readonly isScripted: boolean;
+  readonly isConfigured: boolean;
+  /** Origin and path; absent for a scripted model. */
+  readonly baseUrl?: string;
+  /** Masked, e.g. `sk-…abcd`; absent when none is held. */
+  readonly key?: string;
+}
+
 /** How one provider speaks. Retries, budgets and choice are not its business. */
 export interface ModelProvider {
   readonly name: string;
   /** A scripted model says so in every output. */
   readonly isScripted: boolean;
+  /** Whether a call can be tried at all: a key is held where one is needed. No I/O. */
+  isConfigured(): boolean;
+  status(): ProviderStatus;
+  /** Asks the provider for something that costs no tokens. A failure is a value here: health is what was asked. */
+  checkHealth(signal: AbortSignal): Promise<{ readonly isHealthy: boolean; readonly detail: string }>;
   /** @throws ModelError */
   generate(request: ModelRequest, options: ModelCallOptions): Promise<ModelAnswer>;
 }
