@@ -1,0 +1,160 @@
+import type { JsonValue } from '../contracts/json.ts';
+import { findAssignments, isSecretField } from './redact/assignments.ts';
+import { findPattern, type NamedPattern } from './redact/custom-patterns.ts';
+import { findExactValues, secretForms, type NamedSecret } from './redact/exact-values.ts';
+import type { Finder } from './redact/find.ts';
+import { findPrivateKeys } from './redact/private-keys.ts';
+import { settledLength, type SettleContext } from './redact/redact-stream.ts';
+import { shapeFinders } from './redact/token-shapes.ts';
+
+export type { NamedPattern, NamedSecret };
+
+export interface RedactedStream {
+  push(delta: string): void;
+  /** Says what is still held back. */
+  flush(): void;
+}
+
+/**
+ * Hides secrets where a value enters a run, so that everything after it holds the same bytes.
+ *
+ * Contract: redacting twice is redacting once; the same text gives the same result in every process; the time is
+ * linear in the text; parts of a stream join to the redacted whole, however it was split.
+ */
+export interface Redactor {
+  text(text: string): string;
+  /** All texts in it, keys too. */
+  json<T extends JsonValue>(value: T): T;
+  /** Holds back what may still become a secret. */
+  stream(onText: (text: string) => void): RedactedStream;
+}
+
+export interface RedactorOptions {
+  /** Hidden wherever they occur, also in base 64, hexadecimal, URL and JSON spelling. Shorter than 8 letters: ignored. */
+  readonly secrets: readonly NamedSecret[];
+  /** From the configuration. */
+  readonly patterns: readonly NamedPattern[];
+}
+
+const markerShape = /(\[redacted:[A-Za-z0-9_.-]{1,80}\])/;
+
+/** What stands in a secret's place. */
+export function marker(name: string): string {
+  return `[redacted:${name.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 80) || 'secret'}]`;
+}
+
+/** A write with a marker in it would replace the real value in a file. */
+export function hasMarker(text: string): boolean {
+  return markerShape.test(text);
+}
+
+/** @throws FixRequestError `governance.bad-pattern` */
+export function createRedactor(options: RedactorOptions): Redactor {
+  const forms = secretForms(options.secrets);
+  const patterns = options.patterns.map(findPattern);
+  const stages: Stages = {
+    across: [findExactValues(forms), findPrivateKeys],
+    within: [...shapeFinders, findAssignments, ...patterns],
+    byLine: patterns.length > 0,
+  };
+  const settle: SettleContext = {
+    spacedForms: forms.map((form) => form.text).filter((text) => /[ \t\n]/.test(text)),
+    wholeLines: stages.byLine,
+  };
+  const text = (whole: string): string => redactText(stages, whole);
+  return {
+    text,
+    json: <T extends JsonValue>(value: T) => redactJson(text, value) as T,
+    stream: (onText) => openStream(text, settle, onText),
+  };
+}
+
+interface Stages {
+  /** May find something that spans lines. */
+  readonly across: readonly Finder[];
+  readonly within: readonly Finder[];
+  readonly byLine: boolean;
+}
+
+/** Deeper, only a pattern that feeds on what it leaves gets; the rest of the piece is hidden then. */
+const maxDepth = 24;
+
+function redactText(stages: Stages, text: string): string {
+  const stage: Stage = { finders: stages.across, done: (rest) => redactWithin(stages, rest) };
+  return text
+    .split(markerShape)
+    .map((piece, index) => (index % 2 === 1 ? piece : redactPiece(stage, piece, 0)))
+    .join('');
+}
+
+function redactWithin(stages: Stages, text: string): string {
+  const units = stages.byLine ? text.split(/(?<=\n)/) : [text];
+  return units.map((unit) => redactPiece({ finders: stages.within, done: (rest) => rest }, unit, 0)).join('');
+}
+
+interface Stage {
+  readonly finders: readonly Finder[];
+  /** What happens to a piece in which nothing was found. */
+  readonly done: (rest: string) => string;
+}
+
+/**
+ * Replaces what the first finder with a find has found, and begins again with each piece in between: a piece is done
+ * when nobody finds anything in it alone, which is what makes a second redaction change nothing.
+ */
+function redactPiece(stage: Stage, text: string, depth: number): string {
+  if (text === '') return '';
+  if (depth > maxDepth) return marker('unsettled');
+  for (const find of stage.finders) {
+    const spans = find(text);
+    if (spans.length === 0) continue;
+    const parts: string[] = [];
+    let from = 0;
+    for (const span of spans) {
+      parts.push(redactPiece(stage, text.slice(from, span.start), depth + 1), marker(span.name));
+      from = span.end;
+    }
+    parts.push(redactPiece(stage, text.slice(from), depth + 1));
+    return parts.join('');
+  }
+  return stage.done(text);
+}
+
+function redactJson(text: (whole: string) => string, value: JsonValue): JsonValue {
+  if (typeof value === 'string') return text(value);
+  if (Array.isArray(value)) return value.map((each: JsonValue) => redactJson(text, each));
+  if (typeof value !== 'object' || value === null) return value;
+  const result: Record<string, JsonValue> = {};
+  for (const [key, field] of Object.entries(value)) {
+    let name = text(key);
+    for (let n = 2; Object.hasOwn(result, name); n += 1) name = `${text(key)}#${n}`;
+    const isHidden = typeof field === 'string' && !hasMarker(field) && isSecretField(key, field);
+    const redacted = isHidden ? marker('field') : redactJson(text, field);
+    Object.defineProperty(result, name, { value: redacted, enumerable: true, writable: true, configurable: true });
+  }
+  return result;
+}
+
+function openStream(text: (whole: string) => string, settle: SettleContext, onText: (text: string) => void): RedactedStream {
+  let held = '';
+  let nextLook = 0;
+  const say = (part: string): void => {
+    if (part !== '') onText(text(part));
+  };
+  return {
+    push(delta) {
+      held += delta;
+      if (!/[ \t\n]/.test(delta) || held.length < nextLook) return;
+      const length = settledLength(held, settle);
+      say(held.slice(0, length));
+      held = held.slice(length);
+      // A long text that stays held is looked at again only when it has grown by a quarter: linear over all.
+      nextLook = held.length < 4096 ? 0 : held.length + Math.ceil(held.length / 4);
+    },
+    flush() {
+      say(held);
+      held = '';
+      nextLook = 0;
+    },
+  };
+}

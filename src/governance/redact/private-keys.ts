@@ -1,0 +1,51 @@
+import type { Finder, Span } from './find.ts';
+
+const begin = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
+const end = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
+/** Headers of PGP armour, then letters of base 64 and PEM headers, real or escaped line ends, quotes, `+` between literals. */
+const body = /(?:\s*(?:Version|Comment|Charset|Hash): [^\r\n]{0,200})*[A-Za-z0-9+/=\s\\"',:-]*/y;
+/** Less is a placeholder in documentation. */
+const material = /[A-Za-z0-9+/]{16}/;
+
+/**
+ * Private keys in PEM or PGP armour, also escaped in JSON, also cut off before their END: from BEGIN to the last
+ * letter that can belong to the key.
+ */
+export const findPrivateKeys: Finder = (text) => {
+  const spans: Span[] = [];
+  for (const block of blocksOf(text)) {
+    if (material.test(text.slice(block.bodyStart, block.end))) spans.push({ start: block.start, end: block.end, name: 'private-key' });
+  }
+  return spans;
+};
+
+/** Where a block begins that text to come may still belong to; -1 when none is open. */
+export function openPrivateKey(text: string): number {
+  for (const block of blocksOf(text)) if (block.isOpen) return block.start;
+  return -1;
+}
+
+interface Block {
+  readonly start: number;
+  readonly bodyStart: number;
+  readonly end: number;
+  /** Nothing yet says that the block is over. */
+  readonly isOpen: boolean;
+}
+
+function blocksOf(text: string): readonly Block[] {
+  const blocks: Block[] = [];
+  if (!text.includes('PRIVATE KEY')) return blocks;
+  begin.lastIndex = 0;
+  for (let head = begin.exec(text); head !== null; head = begin.exec(text)) {
+    const bodyStart = begin.lastIndex;
+    body.lastIndex = bodyStart;
+    body.exec(text);
+    const run = text.slice(bodyStart, body.lastIndex);
+    const tail = end.exec(run);
+    const length = tail === null ? run.trimEnd().length : tail.index + tail[0].length;
+    blocks.push({ start: head.index, bodyStart, end: bodyStart + length, isOpen: tail === null && bodyStart + run.length === text.length });
+    begin.lastIndex = bodyStart + length;
+  }
+  return blocks;
+}
