@@ -20,5 +20,7 @@ export function isLocalhost(url: URL): boolean {
 
 /** Node's client for the URL's scheme, loaded on first use. */
 export function loadHttp(url: URL): typeof Http {
-  return process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http') as typeof Http;
+  return url.protocol === 'https:'
+    ? (process.getBuiltinModule('node:https') as unknown as typeof Http)
+    : process.getBuiltinModule('node:http');
 }

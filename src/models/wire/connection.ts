@@ -112,11 +112,16 @@ async function refusal(options: ConnectionOptions, redactor: Redactor, reply: Ht
   const header = reply.headers['retry-after'];
   return statusError(options.provider, {
     status: reply.status,
-    said: redactor.text(errorText(said)).slice(0, 300),
+    said: redactor.text(withoutKey(errorText(said), options.key)).slice(0, 300),
     retryAfterMs: retryAfterMs(header, Date.now()),
     keyEnv: options.keyEnv,
     ...(options.overloadedStatus === reply.status ? { errorClass: 'transient_server' as const } : {}),
   });
+}
+
+/** The redactor ignores short values; a local server's key may be one. */
+function withoutKey(text: string, key: string | undefined): string {
+  return key === undefined || key.length < 4 ? text : text.replaceAll(key, maskSecret(key));
 }
 
 /** `{"error":{"message":…}}`, `{"error":"…"}`, `{"message":…}`, `{"detail":…}` or plain text, on one line. */
