@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AskHumanError, RetryableError } from '../contracts/errors.ts';
@@ -8,6 +9,7 @@ import { checkpointHash, noCheckpoint, parseCheckpoint, signCheckpoint, type Che
 import type { SigningKey } from './ledger/signing-key.ts';
 
 export const checkpointFileName = 'checkpoints.jsonl';
+const lockName = 'checkpoints.lock';
 const patienceMs = 5000;
 
 /** The last line of a ledger's checkpoints, and what it says. */
@@ -24,7 +26,12 @@ export function lastCheckpoint(dir: string, publicKey: string): LastCheckpoint |
   const { lastLine } = readTail(path.join(dir, checkpointFileName));
   if (lastLine === undefined) return undefined;
   const checkpoint = parseCheckpoint(lastLine);
-  const why = typeof checkpoint === 'string' ? checkpoint : checkpoint.publicKey === publicKey ? undefined : `it was signed by the key ${checkpoint.publicKey}, and this machine's is ${publicKey}`;
+  const why =
+    typeof checkpoint === 'string'
+      ? checkpoint
+      : checkpoint.publicKey === publicKey
+        ? undefined
+        : `it was signed by the key ${checkpoint.publicKey}, and this machine's is ${publicKey}`;
   if (typeof checkpoint !== 'string' && why === undefined) return { line: lastLine, checkpoint };
   throw new AskHumanError(
     'governance.checkpoint-damaged',
@@ -37,8 +44,13 @@ export function lastCheckpoint(dir: string, publicKey: string): LastCheckpoint |
  * Returns the stored line. One process at a time does this, under a lock of its own.
  * @throws RetryableError when the lock stays taken or the disk takes no more.
  */
-export async function addCheckpoint(dir: string, own: { readonly stream: string; readonly head: StreamHead; readonly at: string }, key: SigningKey): Promise<string> {
-  using _claim = await claimPatiently(path.join(dir, 'checkpoints.lock'));
+export async function addCheckpoint(
+  dir: string,
+  own: { readonly stream: string; readonly head: StreamHead; readonly at: string },
+  key: SigningKey,
+): Promise<string> {
+  using held = new DisposableStack();
+  held.use(await claimPatiently(path.join(dir, lockName)));
   const last = lastCheckpoint(dir, key.publicKey);
   const heads = { ...last?.checkpoint.heads, [own.stream]: own.head };
   const line = signCheckpoint({ at: own.at, prev: last === undefined ? noCheckpoint : checkpointHash(last.line), heads }, key);
@@ -47,11 +59,31 @@ export async function addCheckpoint(dir: string, own: { readonly stream: string;
   return line;
 }
 
+/**
+ * Sizes of all files at one moment at which every signed record is in its stream and every checkpoint that a record
+ * names is stored: while the lock is held no checkpoint is added. The files only grow, so the sizes stay a snapshot.
+ */
+export async function snapshotSizes(dir: string, files: () => readonly string[]): Promise<Map<string, number>> {
+  using held = new DisposableStack();
+  try {
+    held.use(await claimPatiently(path.join(dir, lockName)));
+  } catch (error) {
+    // Where no lock can be made, nothing can be written either.
+    if (!(error instanceof RetryableError && error.code === 'state.lock-failed')) throw error;
+  }
+  const checkpoints = path.join(dir, checkpointFileName);
+  return new Map([checkpoints, ...files()].filter((file) => fs.existsSync(file)).map((file) => [file, fs.statSync(file).size]));
+}
+
 async function claimPatiently(file: string): Promise<Claim> {
-  for (let waitedMs = 0; ; ) {
+  for (let waitedMs = 0; ;) {
     const claim = tryClaim(file);
     if (claim !== undefined) return claim;
-    if (waitedMs >= patienceMs) throw new RetryableError('governance.checkpoint-busy', `No checkpoint was made: another process held ${file} for ${patienceMs} ms. Try again.`);
+    if (waitedMs >= patienceMs)
+      throw new RetryableError(
+        'governance.checkpoint-busy',
+        `No checkpoint was made: another process held ${file} for ${patienceMs} ms. Try again.`,
+      );
     const waitMs = 2 + Math.random() * 8;
     await sleep(waitMs);
     waitedMs += waitMs;

@@ -36,7 +36,10 @@ const shape = z.strictObject({
 });
 const suffixLength = ',"signature":"'.length + 128 + '"}'.length;
 
-export function signCheckpoint(content: { readonly at: string; readonly prev: string; readonly heads: Readonly<Record<string, StreamHead>> }, key: SigningKey): string {
+export function signCheckpoint(
+  content: { readonly at: string; readonly prev: string; readonly heads: Readonly<Record<string, StreamHead>> },
+  key: SigningKey,
+): string {
   const { at, prev, heads } = content;
   const body = JSON.stringify({ at, prev, heads, publicKey: key.publicKey }).slice(0, -1);
   return `${body},"signature":"${key.sign(domain + body)}"}`;

@@ -63,7 +63,12 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const claimed = await claimStream(options.dir, signed, options.clock.now());
   try {
     const { maxSegmentBytes, io } = options;
-    const log = await openLog({ driver: 'jsonl', dir: claimed.dir, ...(maxSegmentBytes === undefined ? {} : { maxSegmentBytes }), ...(io === undefined ? {} : { io }) });
+    const log = await openLog({
+      driver: 'jsonl',
+      dir: claimed.dir,
+      ...(maxSegmentBytes === undefined ? {} : { maxSegmentBytes }),
+      ...(io === undefined ? {} : { io }),
+    });
     const ledger = new StreamLedger(options, { claimed, log, key });
     if (signed[claimed.stream] === undefined) await ledger.announce();
     if (log.droppedBytes > 0) await ledger.recordRecovery(log.droppedBytes);
@@ -124,11 +129,15 @@ class StreamLedger implements Ledger {
 
   /** The stream's first checkpoint, made before it has any record. */
   async announce(): Promise<void> {
-    this.#lastCheckpoint = checkpointHash(await addCheckpoint(this.#options.dir, { stream: this.stream, head: this.#durable, at: this.#at() }, this.#key));
+    this.#lastCheckpoint = checkpointHash(
+      await addCheckpoint(this.#options.dir, { stream: this.stream, head: this.#durable, at: this.#at() }, this.#key),
+    );
   }
 
   async recordRecovery(droppedBytes: number): Promise<void> {
-    this.notices.push(`The last record of the ledger stream ${this.stream} was torn by a crash before it was acknowledged: its ${droppedBytes} bytes were cut off.`);
+    this.notices.push(
+      `The last record of the ledger stream ${this.stream} was torn by a crash before it was acknowledged: its ${droppedBytes} bytes were cut off.`,
+    );
     await this.append({ type: 'ledger.recovered', at: this.#at(), stream: this.stream, droppedBytes });
   }
 

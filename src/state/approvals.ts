@@ -81,8 +81,21 @@ function insert(database: Database, approval: Approval): void {
   database.run(
     `INSERT INTO approvals (id, tenant, agent, run, call_id, request, request_hash, target_hash, preview, decision, created_ms, expires_ms, state, answered_ms, answered_by)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ...[id, tenant, agent, run, callId, JSON.stringify(request), requestHash, targetHash ?? null, preview ?? null, JSON.stringify(decision)],
-    ...[createdMs, expiresMs, state, approval.answeredMs ?? null, approval.answeredBy ?? null],
+    id,
+    tenant,
+    agent,
+    run,
+    callId,
+    JSON.stringify(request),
+    requestHash,
+    targetHash ?? null,
+    preview ?? null,
+    JSON.stringify(decision),
+    createdMs,
+    expiresMs,
+    state,
+    approval.answeredMs ?? null,
+    approval.answeredBy ?? null,
   );
 }
 
@@ -99,7 +112,11 @@ function list(database: Database, filter: ApprovalFilter, nowMs: number): Approv
     conditions.push(`${field} = ?`);
     values.push(value);
   }
-  const rows = database.all(`SELECT * FROM approvals WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`, ...values, filter.limit ?? 200);
+  const rows = database.all(
+    `SELECT * FROM approvals WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`,
+    ...values,
+    filter.limit ?? 200,
+  );
   return rows.map((row) => parseRow(row, nowMs));
 }
 

@@ -42,7 +42,10 @@ export async function writeFileAtomic(file: string, bytes: string | Uint8Array, 
 }
 
 /** Writes a durable temp beside `file` and returns its path. */
-function stage(file: string, content: { readonly bytes: string | Uint8Array; readonly mode: number; readonly beforeStep: (step: WriteStep) => void }): string {
+function stage(
+  file: string,
+  content: { readonly bytes: string | Uint8Array; readonly mode: number; readonly beforeStep: (step: WriteStep) => void },
+): string {
   const temp = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
   const fd = fs.openSync(temp, 'wx', content.mode);
   try {

@@ -39,7 +39,11 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Datab
     if (!fs.existsSync(file)) fs.closeSync(fs.openSync(file, 'a', 0o600));
     connection = new Connection(file, { timeout: 5000 });
   } catch (error) {
-    throw new RetryableError('state.database-not-opened', `The database ${file} cannot be opened: ${reasonOf(error)}. Make its folder writable, then try again.`, { cause: error });
+    throw new RetryableError(
+      'state.database-not-opened',
+      `The database ${file} cannot be opened: ${reasonOf(error)}. Make its folder writable, then try again.`,
+      { cause: error },
+    );
   }
   try {
     prepare(connection, file, options.steps ?? schemaSteps);
@@ -64,7 +68,11 @@ function prepare(connection: DatabaseSync, file: string, steps: readonly string[
         { cause: error },
       );
     }
-    throw new RetryableError('state.database-not-opened', `The database ${file} cannot be used: ${reasonOf(error)}. Make room or make it writable, then try again.`, { cause: error });
+    throw new RetryableError(
+      'state.database-not-opened',
+      `The database ${file} cannot be used: ${reasonOf(error)}. Make room or make it writable, then try again.`,
+      { cause: error },
+    );
   }
 }
 

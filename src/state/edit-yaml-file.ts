@@ -20,19 +20,23 @@ export interface YamlEdit<T> extends ParsedYaml<T> {
  * @throws InvalidFileError when the file cannot be parsed or the result breaks the schema; nothing is written then.
  * @throws RetryableError when somebody else changed the file meanwhile.
  */
-export async function editYamlFile<T>(file: string, schema: z.core.$ZodType<T>, edit: (editor: YamlEditor) => void): Promise<YamlEdit<T>> {
+export async function editYamlFile<T>(file: string, schema: z.ZodMiniType<T>, edit: (editor: YamlEditor) => void): Promise<YamlEdit<T>> {
   const old = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
   const { document } = parseTree(old ?? 'version: 1\n', file);
   edit(editorOf(document));
   const text = document.toString({ lineWidth: 0 });
   const parsed = parseYaml(text, schema, file);
   const now = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
-  if (now !== old) throw new RetryableError('state.file-changed', `${file} was changed by somebody else at the same moment, so nothing was written. Try again.`);
+  if (now !== old)
+    throw new RetryableError(
+      'state.file-changed',
+      `${file} was changed by somebody else at the same moment, so nothing was written. Try again.`,
+    );
   if (text !== old) await writeFileAtomic(file, text, { keepBackup: isGood(old, schema, file) });
   return { ...parsed, ...(old === undefined ? {} : { before: sha256(old) }), after: sha256(text) };
 }
 
-function isGood(text: string | undefined, schema: z.core.$ZodType, file: string): boolean {
+function isGood(text: string | undefined, schema: z.ZodMiniType, file: string): boolean {
   if (text === undefined) return false;
   try {
     parseYaml(text, schema, file);

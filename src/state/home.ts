@@ -98,7 +98,12 @@ function statDirectory(dir: string): fs.Stats | undefined {
 function refuseForeign(dir: string, stat: fs.Stats): void {
   const me = process.geteuid?.();
   if (me === undefined) return;
-  const why = stat.uid !== me ? `it belongs to user ${stat.uid}, not to you (${me})` : (stat.mode & 0o022) !== 0 ? 'other users may write it' : undefined;
+  const why =
+    stat.uid !== me
+      ? `it belongs to user ${stat.uid}, not to you (${me})`
+      : (stat.mode & 0o022) !== 0
+        ? 'other users may write it'
+        : undefined;
   if (why === undefined) return;
   throw new FixRequestError(
     'state.foreign-home',

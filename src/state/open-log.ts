@@ -13,8 +13,6 @@ export interface LogOptions {
 }
 
 export async function openLog(options: LogOptions): Promise<Log> {
-  switch (options.driver) {
-    case 'jsonl':
-      return openJsonlLog(options);
-  }
+  const drivers = { jsonl: openJsonlLog };
+  return drivers[options.driver](options);
 }

@@ -8,8 +8,6 @@ export interface ObjectsOptions {
 }
 
 export function openObjects(options: ObjectsOptions): Objects {
-  switch (options.driver) {
-    case 'disk':
-      return diskObjects(options.dir);
-  }
+  const drivers = { disk: diskObjects };
+  return drivers[options.driver](options.dir);
 }

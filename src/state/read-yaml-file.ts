@@ -26,15 +26,21 @@ export interface ReadYamlOptions {
  * old bytes are kept as `<name>.v<version>`.
  * @throws InvalidFileError as parseYaml does.
  */
-export async function readYamlFile<T>(file: string, schema: z.core.$ZodType<T>, options: ReadYamlOptions = {}): Promise<ReadYaml<T> | undefined> {
+export async function readYamlFile<T>(
+  file: string,
+  schema: z.ZodMiniType<T>,
+  options: ReadYamlOptions = {},
+): Promise<ReadYaml<T> | undefined> {
   const bytes = readIfThere(file);
   if (bytes === undefined) return undefined;
   const name = options.name ?? file;
   const backup = readIfThere(`${file}.bak`);
-  const parse = (content: Buffer): ParsedYaml<T> => parseYaml(decode(content, name), schema, name, options.versions);
+  const parse = (content: Buffer): ParsedYaml<T> =>
+    parseYaml(decode(content, name), schema, { file: name, ...(options.versions === undefined ? {} : { versions: options.versions }) });
   let parsed: ParsedYaml<T>;
   try {
-    if (bytes.length === 0 && backup !== undefined && backup.length > 0) throw new InvalidFileError(name, [{ line: 0, path: '', message: 'is empty' }], { code: syntaxCode });
+    if (bytes.length === 0 && backup !== undefined && backup.length > 0)
+      throw new InvalidFileError(name, [{ line: 0, path: '', message: 'is empty' }], { code: syntaxCode });
     parsed = parse(bytes);
   } catch (error) {
     if (!(error instanceof InvalidFileError) || error.code !== syntaxCode) throw error;
@@ -59,7 +65,11 @@ async function restore<T>(damage: {
   try {
     parsed = parse(backup);
   } catch (cause) {
-    throw new InvalidFileError(name, error.violations, { cause, code: 'config.damaged', advice: `Its backup ${name}.bak cannot be used either; write the file anew.` });
+    throw new InvalidFileError(name, error.violations, {
+      cause,
+      code: 'config.damaged',
+      advice: `Its backup ${name}.bak cannot be used either; write the file anew.`,
+    });
   }
   await writeFileAtomic(`${file}.damaged`, bytes);
   await writeFileAtomic(file, backup);
@@ -67,11 +77,18 @@ async function restore<T>(damage: {
   return { ...parsed, notice };
 }
 
-async function keepMigrated<T>(file: string, name: string, found: { readonly bytes: Buffer; readonly parsed: ParsedYaml<T> }): Promise<ReadYaml<T>> {
+async function keepMigrated<T>(
+  file: string,
+  name: string,
+  found: { readonly bytes: Buffer; readonly parsed: ParsedYaml<T> },
+): Promise<ReadYaml<T>> {
   const kept = `.v${found.parsed.migratedFrom}`;
   await writeFileAtomic(`${file}${kept}`, found.bytes);
   await writeFileAtomic(file, found.parsed.text);
-  return { ...found.parsed, notice: `${name} was brought from version ${found.parsed.migratedFrom} to the current one; the old file is kept as ${path.basename(file)}${kept}.` };
+  return {
+    ...found.parsed,
+    notice: `${name} was brought from version ${found.parsed.migratedFrom} to the current one; the old file is kept as ${path.basename(file)}${kept}.`,
+  };
 }
 
 async function refreshBackup(file: string, bytes: Buffer, backup: Buffer | undefined): Promise<void> {
@@ -93,7 +110,11 @@ function isDamaged(bytes: Buffer, backup: Buffer): boolean {
 
 function withAdvice(error: InvalidFileError, hasBackup: boolean): InvalidFileError {
   if (!hasBackup) return error;
-  return new InvalidFileError(error.file, error.violations, { cause: error, code: error.code, advice: `Correct the file and try again; its last good version is ${error.file}.bak.` });
+  return new InvalidFileError(error.file, error.violations, {
+    cause: error,
+    code: error.code,
+    advice: `Correct the file and try again; its last good version is ${error.file}.bak.`,
+  });
 }
 
 /** Byte order marks are dropped; anything that is not UTF-8 is refused. */
@@ -101,7 +122,10 @@ function decode(bytes: Buffer, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new InvalidFileError(name, [{ line: 0, path: '', message: `is not UTF-8 text (${reasonOf(error)})` }], { cause: error, code: syntaxCode });
+    throw new InvalidFileError(name, [{ line: 0, path: '', message: `is not UTF-8 text (${reasonOf(error)})` }], {
+      cause: error,
+      code: syntaxCode,
+    });
   }
 }
 

@@ -117,7 +117,8 @@ const rowShape = z.object({
 export function openRuns(database: Database): Runs {
   return {
     insert: (row) => void database.run(`INSERT INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row)),
-    put: (row) => void database.relaxed(() => database.run(`INSERT OR REPLACE INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row))),
+    put: (row) =>
+      void database.relaxed(() => database.run(`INSERT OR REPLACE INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row))),
     update: (id, patch) => updateRun(database, id, patch),
     get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?`, id)),
     list: (filter = {}) => listRuns(database, filter),
@@ -136,7 +137,9 @@ function updateRun(database: Database, id: RunId, patch: RunPatch): boolean {
   const changes = Object.entries(patch).filter(([, value]) => value !== undefined) as [keyof RunPatch, SqlValue][];
   if (changes.length === 0) return database.get('SELECT 1 FROM runs WHERE id = ?', id) !== undefined;
   const sets = changes.map(([field]) => `${columns[field]} = ?`).join(', ');
-  return database.relaxed(() => database.run(`UPDATE runs SET ${sets} WHERE id = ?`, ...changes.map(([, value]) => value), id).changes === 1);
+  return database.relaxed(
+    () => database.run(`UPDATE runs SET ${sets} WHERE id = ?`, ...changes.map(([, value]) => value), id).changes === 1,
+  );
 }
 
 function listRuns(database: Database, filter: RunFilter): RunRow[] {

@@ -18,6 +18,6 @@ export function listSegments(dir: string): Segment[] {
   return fs
     .readdirSync(dir)
     .filter((name) => /^\d{6}\.jsonl$/.test(name))
-    .sort()
+    .toSorted()
     .map((name) => segmentAt(dir, Number.parseInt(name, 10)));
 }

@@ -21,6 +21,12 @@ export interface ParsedYaml<T> {
   readonly text: string;
 }
 
+/** How the file is called in messages, and which versions of it are known. */
+export interface YamlSource {
+  readonly file: string;
+  readonly versions?: FileVersions;
+}
+
 /**
  * Reads YAML (or JSON, which is YAML) by a schema. A text with nothing in it counts as the current version with every
  * default.
@@ -28,12 +34,13 @@ export interface ParsedYaml<T> {
  * @throws InvalidFileError that lists every violation with its line, its path and what is allowed.
  * @throws FixRequestError when the file's `version` is newer than `versions.current`.
  */
-export function parseYaml<T>(text: string, schema: z.core.$ZodType<T>, file: string, versions: FileVersions = firstVersion): ParsedYaml<T> {
+export function parseYaml<T>(text: string, schema: z.ZodMiniType<T>, source: string | YamlSource): ParsedYaml<T> {
+  const { file, versions = firstVersion } = typeof source === 'string' ? { file: source } : source;
   const tree = parseTree(text, file);
   const migratedFrom = isMap(tree.document.contents) ? migrate(tree.document, file, versions) : undefined;
-  const parsed = z.safeParse(schema, valueOf(tree, schema, versions));
+  const parsed = z.safeParse(schema, valueOf(tree, schema, versions), { reportInput: true });
   const findLine = (path: readonly (string | number)[]): number => lineOf(tree, path);
-  if (!parsed.success) throw new InvalidFileError(file, describeIssues(parsed.error.issues, schema, findLine));
+  if (!parsed.success) throw new InvalidFileError(file, describeIssues(parsed.error.issues, { schema, lineOf: findLine }));
   return {
     value: parsed.data,
     lineOf: findLine,
@@ -42,9 +49,9 @@ export function parseYaml<T>(text: string, schema: z.core.$ZodType<T>, file: str
   };
 }
 
-function valueOf(tree: Tree, schema: z.core.$ZodType, versions: FileVersions): unknown {
+function valueOf(tree: Tree, schema: z.ZodMiniType, versions: FileVersions): unknown {
   const value: unknown = tree.document.toJS({ maxAliasCount: 0 });
   if (value !== null) return value;
-  const shape = (schema._zod.def as { shape?: Record<string, unknown> }).shape;
+  const shape = (schema.def as { shape?: Record<string, unknown> }).shape;
   return shape !== undefined && 'version' in shape ? { version: versions.current } : {};
 }

@@ -26,7 +26,11 @@ export interface ClaimedStream {
 }
 
 /** Takes the first stream that is free and intact; makes a new one when there is none. */
-export async function claimStream(ledgerDir: string, signed: Readonly<Record<string, StreamHead>>, sinceMs: number): Promise<ClaimedStream> {
+export async function claimStream(
+  ledgerDir: string,
+  signed: Readonly<Record<string, StreamHead>>,
+  sinceMs: number,
+): Promise<ClaimedStream> {
   const notices: string[] = [];
   for (let number = 1; ; number += 1) {
     const stream = `s${String(number).padStart(2, '0')}`;
@@ -84,6 +88,7 @@ function headOf(dir: string, stream: string, signed: StreamHead | undefined): (S
   if (record === undefined) return 'its last record is damaged';
   if (!isTornRecord(torn)) return 'bytes stand behind its last record that no crash leaves';
   if (signed !== undefined && signed.seq > record.seq) return `it ends at record ${record.seq}, but record ${signed.seq} was signed`;
-  if (signed !== undefined && signed.seq === record.seq && signed.hash !== record.hash) return `record ${record.seq} is not the one that was signed`;
+  if (signed !== undefined && signed.seq === record.seq && signed.hash !== record.hash)
+    return `record ${record.seq} is not the one that was signed`;
   return { seq: record.seq, hash: record.hash, isCheckpoint: lastLine?.includes(',"type":"checkpoint",') === true };
 }

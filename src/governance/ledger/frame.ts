@@ -44,10 +44,13 @@ export function checkRecord(line: string): { readonly seq: number; readonly prev
   return hash('sha256', body, 'hex') === digest ? { seq: Number(seq), prev, hash: digest } : undefined;
 }
 
-/** Whether bytes behind the last newline are what a crash in the middle of a write leaves: less than a whole record. */
-export function isTornRecord(bytes: Uint8Array): boolean {
+/**
+ * Whether bytes behind the last newline are what a crash in the middle of a write leaves: nothing, zeros, or the
+ * beginning of the record that comes next. A whole record with anything but a newline behind it was changed, not torn.
+ */
+export function isTornRecord(bytes: Uint8Array, prefix = '{"seq":'): boolean {
   const text = Buffer.from(bytes).toString('latin1');
-  if (text.length <= '{"seq":'.length) return '{"seq":'.startsWith(text.replace(/\0+$/, ''));
-  // A whole record with anything but a newline behind it was not torn but changed.
-  return (text.startsWith('{"seq":') && !/,"hash":"[0-9a-f]{64}"\}[^]/.test(text)) || /^\0+$/.test(text);
+  if (/^\0*$/.test(text)) return true;
+  const known = text.slice(0, prefix.length).replace(/\0+$/, '');
+  return prefix.startsWith(known) && !/,"hash":"[0-9a-f]{64}"\}[^]/.test(text);
 }

@@ -22,9 +22,13 @@ export function loadSigningKey(keyFile: string): SigningKey {
     return keyFrom(createPrivateKey(fs.readFileSync(keyFile)), keyFile);
   } catch (error) {
     if (error instanceof FixRequestError) throw error;
-    throw new FixRequestError('governance.no-ledger-key', `The ledger's key ${keyFile} cannot be used: ${reasonOf(error)}. Make the file readable for you alone, or restore it from a backup.`, {
-      cause: error,
-    });
+    throw new FixRequestError(
+      'governance.no-ledger-key',
+      `The ledger's key ${keyFile} cannot be used: ${reasonOf(error)}. Make the file readable for you alone, or restore it from a backup.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -57,7 +61,12 @@ function makeKey(keyFile: string): void {
 function refuseOpenKey(keyFile: string): void {
   const mode = fs.statSync(keyFile).mode & 0o777;
   const folderMode = fs.statSync(path.dirname(keyFile)).mode & 0o777;
-  const why = (mode & 0o077) !== 0 ? `its mode is ${mode.toString(8)}` : (folderMode & 0o022) !== 0 ? `its folder's mode is ${folderMode.toString(8)}` : undefined;
+  const why =
+    (mode & 0o077) !== 0
+      ? `its mode is ${mode.toString(8)}`
+      : (folderMode & 0o022) !== 0
+        ? `its folder's mode is ${folderMode.toString(8)}`
+        : undefined;
   if (why === undefined || process.platform === 'win32') return;
   throw new FixRequestError(
     'governance.open-ledger-key',
@@ -67,7 +76,10 @@ function refuseOpenKey(keyFile: string): void {
 
 function keyFrom(key: KeyObject, keyFile: string): SigningKey {
   if (key.asymmetricKeyType !== 'ed25519') {
-    throw new FixRequestError('governance.no-ledger-key', `The ledger's key ${keyFile} is of type ${key.asymmetricKeyType}, not Ed25519. Restore the right file.`);
+    throw new FixRequestError(
+      'governance.no-ledger-key',
+      `The ledger's key ${keyFile} is of type ${key.asymmetricKeyType}, not Ed25519. Restore the right file.`,
+    );
   }
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
   return {

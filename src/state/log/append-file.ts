@@ -46,7 +46,7 @@ export class AppendFile implements AsyncDisposable {
   #target: OpenedFile;
   #durableBytes: number;
   readonly #io: AppendIo;
-  readonly #ready: Promise<void> | undefined;
+  #ready: Promise<void> | undefined;
   readonly #rotate: ((current: OpenedFile) => OpenedFile | undefined) | undefined;
   #lines: string[] = [];
   #waiters: Waiter[] = [];
@@ -112,11 +112,20 @@ export class AppendFile implements AsyncDisposable {
       this.#settle(waiters, error as Error);
       return;
     }
-    this.#io.sync(this.#target.fd, (error) => {
-      if (error === null && this.#ready !== undefined) void this.#ready.then(() => this.#succeed(waiters, bytes.length), (late: Error) => this.#settle(waiters, late));
-      else if (error === null) this.#succeed(waiters, bytes.length);
-      else this.#settle(waiters, error);
-    });
+    this.#io.sync(this.#target.fd, (error) => void this.#finish(waiters, { error, bytes: bytes.length }));
+  }
+
+  async #finish(waiters: readonly Waiter[], result: { readonly error: Error | null; readonly bytes: number }): Promise<void> {
+    let { error } = result;
+    try {
+      // Awaited only while there is something to wait for: acknowledging a line costs no promise job more than it must.
+      if (this.#ready !== undefined) await this.#ready;
+      this.#ready = undefined;
+    } catch (late) {
+      error ??= late as Error;
+    }
+    if (error === null) this.#durableBytes += result.bytes;
+    this.#settle(waiters, error ?? undefined);
   }
 
   #rotated(): OpenedFile {
@@ -125,11 +134,6 @@ export class AppendFile implements AsyncDisposable {
     fs.closeSync(this.#target.fd);
     this.#durableBytes = next.size;
     return next;
-  }
-
-  #succeed(waiters: readonly Waiter[], bytes: number): void {
-    this.#durableBytes += bytes;
-    this.#settle(waiters);
   }
 
   #settle(waiters: readonly Waiter[], cause?: Error): void {
@@ -163,5 +167,5 @@ export class AppendFile implements AsyncDisposable {
 }
 
 function writeAll(io: AppendIo, fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += io.write(fd, bytes.subarray(done));
+  for (let done = 0; done < bytes.length;) done += io.write(fd, bytes.subarray(done));
 }

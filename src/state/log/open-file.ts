@@ -52,7 +52,7 @@ function readRange(fd: number, from: number, to: number): Buffer {
 /** The offset behind the last newline before `end`, searched backwards. */
 function endOfLastLine(fd: number, end: number): number {
   const chunk = Buffer.alloc(Math.min(65_536, end));
-  for (let to = end; to > 0; ) {
+  for (let to = end; to > 0;) {
     const from = Math.max(0, to - chunk.length);
     const got = fs.readSync(fd, chunk, 0, to - from, from);
     const at = chunk.subarray(0, got).lastIndexOf(10);

@@ -42,7 +42,11 @@ function readVerified(file: string, sha: Sha256): Uint8Array {
     bytes = fs.readFileSync(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new AskHumanError('state.object-missing', `The object ${sha} is not at ${file}: it was pruned or deleted. Restore it from a backup.`, { cause: error });
+    throw new AskHumanError(
+      'state.object-missing',
+      `The object ${sha} is not at ${file}: it was pruned or deleted. Restore it from a backup.`,
+      { cause: error },
+    );
   }
   const actual = sha256(bytes);
   if (actual === sha) return bytes;

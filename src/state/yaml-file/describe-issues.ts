@@ -1,8 +1,8 @@
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
 import type { Violation } from './violation.ts';
 
 type Issue = z.core.$ZodIssue;
-type Schema = z.core.$ZodType;
+type Schema = z.ZodMiniType;
 type Path = readonly PropertyKey[];
 /** What a schema is made of, as far as it is walked here. */
 interface Definition {
@@ -14,27 +14,38 @@ interface Definition {
   readonly options?: readonly Schema[];
 }
 
-/** Sentences for people from what a schema found, each with its path; `lineOf` gives the line. */
-export function describeIssues(issues: readonly Issue[], schema: Schema, lineOf: (path: readonly (string | number)[]) => number): Violation[] {
-  return issues.flatMap((issue) => flatten(issue, [])).flatMap(({ issue, path }) => describeOne(issue, path, schema, lineOf));
+/** What an issue's sentence needs beside the issue. */
+export interface DescribeContext {
+  readonly schema: Schema;
+  readonly lineOf: (path: readonly (string | number)[]) => number;
+}
+
+/** Sentences for people from what a schema found, each with its path and line. */
+export function describeIssues(issues: readonly Issue[], context: DescribeContext): Violation[] {
+  return issues.flatMap((issue) => flatten(issue, [])).flatMap(({ issue, path }) => describeOne(issue, path, context));
 }
 
 /** Of a union, the branches that have the right kind of value speak; if none has, the union itself does. */
 function flatten(issue: Issue, base: Path): { readonly issue: Issue; readonly path: Path }[] {
   const path = [...base, ...issue.path];
   if (issue.code !== 'invalid_union') return [{ issue, path }];
-  const near = issue.errors.filter((branch) => branch.length > 0 && !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'));
+  const near = issue.errors.filter(
+    (branch) => branch.length > 0 && !branch.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
+  );
   const best = near.toSorted((a, b) => a.length - b.length)[0];
   return best === undefined ? [{ issue, path }] : best.flatMap((inner) => flatten(inner, path));
 }
 
-// oxlint-disable-next-line max-params -- one value each, all of them needed
-function describeOne(issue: Issue, path: Path, schema: Schema, lineOf: (path: readonly (string | number)[]) => number): Violation[] {
+function describeOne(issue: Issue, path: Path, { schema, lineOf }: DescribeContext): Violation[] {
   const place = path.map((part) => (typeof part === 'number' ? part : String(part)));
   if (issue.code === 'unrecognized_keys') {
     const allowed = keysAt(schema, path);
     const rule = allowed.length === 0 ? '' : `; allowed here: ${allowed.join(', ')}`;
-    return issue.keys.map((key) => ({ line: lineOf([...place, key]), path: dotted([...place, key]), message: `is not a known field${rule}` }));
+    return issue.keys.map((key) => ({
+      line: lineOf([...place, key]),
+      path: dotted([...place, key]),
+      message: `is not a known field${rule}`,
+    }));
   }
   return [{ line: lineOf(place), path: dotted(place), message: sentence(issue) }];
 }
@@ -44,7 +55,9 @@ function sentence(issue: Issue): string {
   if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message;
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? `is required: ${kinds[issue.expected] ?? issue.expected}` : `must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(issue.input)}`;
+      return issue.input === undefined
+        ? `is required: ${kinds[issue.expected] ?? issue.expected}`
+        : `must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(issue.input)}`;
     case 'invalid_value':
       return `must be ${list(issue.values.map((value) => JSON.stringify(value)))}`;
     case 'too_small':
@@ -57,6 +70,10 @@ function sentence(issue: Issue): string {
       return 'has none of the forms that are allowed here';
     case 'invalid_key':
       return `is not a name that is allowed here: ${issue.issues.map(sentence).join('; ')}`;
+    case 'custom':
+    case 'invalid_element':
+    case 'not_multiple_of':
+    case 'unrecognized_keys':
     default:
       return 'is not allowed';
   }
@@ -94,7 +111,7 @@ function dotted(path: readonly (string | number)[]): string {
 
 /** The fields that a schema knows at a path; of a union, those of all branches. */
 function keysAt(schema: Schema, path: Path): string[] {
-  const definition = schema._zod.def as unknown as Definition;
+  const definition = schema.def as unknown as Definition;
   if (definition.innerType !== undefined) return keysAt(definition.innerType, path);
   if (definition.options !== undefined) return [...new Set(definition.options.flatMap((option) => keysAt(option, path)))];
   const [head, ...rest] = path;

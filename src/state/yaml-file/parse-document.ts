@@ -1,10 +1,10 @@
-import { isAlias, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit, type Document, type ParsedNode, type YAMLError } from 'yaml';
+import { isAlias, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit, type Document, type YAMLError } from 'yaml';
 import { reasonOf } from '../../contracts/errors.ts';
 import { InvalidFileError, type Violation } from './violation.ts';
 
 /** A YAML or JSON text as a tree that knows its lines. */
 export interface Tree {
-  readonly document: Document.Parsed<ParsedNode>;
+  readonly document: Document.Parsed;
   readonly lines: LineCounter;
 }
 
@@ -19,20 +19,37 @@ export const syntaxCode = 'config.syntax';
  */
 export function parseTree(text: string, file: string): Tree {
   if (Buffer.byteLength(text) > maxBytes) {
-    throw new InvalidFileError(file, [{ line: 0, path: '', message: `has ${Buffer.byteLength(text)} bytes; at most ${maxBytes} are allowed` }]);
+    throw new InvalidFileError(file, [
+      { line: 0, path: '', message: `has ${Buffer.byteLength(text)} bytes; at most ${maxBytes} are allowed` },
+    ]);
   }
   const lines = new LineCounter();
-  let document: Document.Parsed<ParsedNode>;
+  let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: false, version: '1.2' }) as Document.Parsed<ParsedNode>;
+    document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      merge: false,
+      version: '1.2',
+    });
   } catch (error) {
     // The parser is recursive: a text of a million brackets ends its stack.
-    throw new InvalidFileError(file, [{ line: 0, path: '', message: `cannot be read as YAML: ${reasonOf(error)}` }], { cause: error, code: syntaxCode });
+    throw new InvalidFileError(file, [{ line: 0, path: '', message: `cannot be read as YAML: ${reasonOf(error)}` }], {
+      cause: error,
+      code: syntaxCode,
+    });
   }
   const problems = [...document.errors, ...document.warnings];
   if (problems.length > 0) {
-    const isSyntax = problems.some((problem) => !['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED', 'MULTIPLE_DOCS', 'BAD_ALIAS'].includes(problem.code));
-    throw new InvalidFileError(file, problems.map((problem) => describe(problem, lines)), isSyntax ? { code: syntaxCode } : {});
+    const isSyntax = problems.some(
+      (problem) => !['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED', 'MULTIPLE_DOCS', 'BAD_ALIAS'].includes(problem.code),
+    );
+    throw new InvalidFileError(
+      file,
+      problems.map((problem) => describe(problem, lines)),
+      isSyntax ? { code: syntaxCode } : {},
+    );
   }
   const violations = findForbidden(document, lines);
   if (violations.length > 0) throw new InvalidFileError(file, violations);
@@ -55,7 +72,8 @@ function findForbidden(document: Document.Parsed, lines: LineCounter): Violation
   };
   visit(document, (_key, node) => {
     if (isAlias(node)) add(node, `the alias *${node.source} is not allowed; write the value out`);
-    else if (isNode(node) && 'anchor' in node && node.anchor !== undefined) add(node, `the anchor &${String(node.anchor)} is not allowed; write the value out where it is used`);
+    else if (isNode(node) && 'anchor' in node && node.anchor !== undefined)
+      add(node, `the anchor &${node.anchor} is not allowed; write the value out where it is used`);
     else if (isNode(node) && node.tag?.startsWith('!') === true) add(node, 'a tag (!…) stands here; tags are not allowed');
     else if (isPair(node)) checkKey(node.key, add);
   });
