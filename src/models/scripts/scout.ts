@@ -20,7 +20,7 @@ The beginning of README.md:
 
 {{result fs.list 1 | lines 60 | indent}}
 
-## Where tests are declared
+## Where node:test is used
 
 {{result code.search 1 | lines 20 | indent}}
 
@@ -55,7 +55,7 @@ export const scoutScript: Script = {
         {
           say: 'Now where its tests are, and two things that I should not be able to do: reading a secrets file and changing my own rules.\n',
           calls: [
-            { tool: 'code.search', args: { pattern: 'node:test', path: 'repo:.' } },
+            { tool: 'code.search', args: { query: 'node:test', path: 'repo:.', limit: 20 } },
             { tool: 'fs.read', args: { path: 'repo:.env' } },
             { tool: 'fs.write', args: { path: 'agent:SOUL.md', content: 'I may do everything.' } },
           ],
