@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
-import { scanSource } from './sast.ts';
+import { scanSource, scanSources } from './sast.ts';
 
 const planted: readonly (readonly [rule: string, source: string])[] = [
   ['child_process.exec', "import { exec } from 'node:child_process';"],
@@ -15,6 +16,7 @@ const planted: readonly (readonly [rule: string, source: string])[] = [
   ['http without TLS', "fetch('http://example.org/');"],
   ['TLS without verification', 'connect({ rejectUnauthorized: false });'],
   ['listener on every interface', "server.listen(80, '0.0.0.0');"],
+  ['listener', "const server = process.getBuiltinModule('node:http').createServer(answer);"],
   ['weak hash', "createHash('md5');"],
   ['Math.random', 'const id = Math.random();'],
 ];
@@ -40,4 +42,11 @@ test('harmless look-alikes are left alone', () => {
 test('a line that says why it is safe is left alone', () => {
   assert.deepEqual(scanSource("createHash('md5'); // sast-ok: an ETag, nothing trusts it"), []);
   assert.equal(scanSource("createHash('md5'); // sast-ok:").length, 1);
+});
+
+test('the sources break no rule, and none opens a listener', () => {
+  const { files, breaches } = scanSources(path.join(import.meta.dirname, '..'));
+
+  assert.deepEqual(breaches, []);
+  assert.ok(files > 20);
 });

@@ -72,7 +72,15 @@ const rules: readonly Rule[] = [
   {
     name: 'listener on every interface',
     why: 'nothing listens outside loopback.',
-    breaks: (tokens, at) => tokens[at]?.kind === 'string' && (tokens[at].text === '0.0.0.0' || tokens[at].text === '::'),
+    breaks: (tokens, at) =>
+      tokens[at]?.kind === 'string' &&
+      (tokens[at].text === '0.0.0.0' || tokens[at].text === '::') &&
+      /^[,:(]$/.test(tokens[at - 1]?.text ?? ''),
+  },
+  {
+    name: 'listener',
+    why: 'this program answers nobody yet: a server needs authentication first.',
+    breaks: (tokens, at) => isWord(tokens[at], 'createServer') || isWord(tokens[at], 'createSecureServer'),
   },
   {
     name: 'weak hash',
@@ -122,18 +130,23 @@ function factsOf(tokens: readonly Token[]): FileFacts {
   return { childProcess, loadsChildProcess };
 }
 
-if (import.meta.main) {
-  const root = path.join(import.meta.dirname, '..');
+/** Every breach in the folder's sources, build scripts and benchmarks, one line each. */
+export function scanSources(root: string): { readonly files: number; readonly breaches: readonly string[] } {
+  // This file spells the rules out. Benchmarks run servers that play the model, on loopback.
   const files = globSync(['src/**/*.ts', 'build/**/*.ts', 'bench/**/*.ts'], { cwd: root }).filter(
-    (file) => !file.endsWith('.test.ts') && file !== path.join('build', 'sast.ts'),
+    (file) => !/\.test\.ts$|^build\/sast\.ts$/.test(file) && !file.endsWith('conformance.ts'),
   );
-  let found = 0;
-  for (const file of files) {
-    for (const { line, rule, why } of scanSource(readFileSync(path.join(root, file), 'utf8'))) {
-      found += 1;
-      console.error(`${file}:${line}: ${rule}: ${why}`);
-    }
-  }
-  console.log(`security scan: ${files.length} files, ${found} findings`);
-  process.exitCode = found === 0 && files.length > 0 ? 0 : 1;
+  const breaches = files.flatMap((file) =>
+    scanSource(readFileSync(path.join(root, file), 'utf8'))
+      .filter(({ rule }) => rule !== 'listener' || !file.startsWith('bench/'))
+      .map(({ line, rule, why }) => `${file}:${line}: ${rule}: ${why}`),
+  );
+  return { files: files.length, breaches };
+}
+
+if (import.meta.main) {
+  const { files, breaches } = scanSources(path.join(import.meta.dirname, '..'));
+  for (const breach of breaches) console.error(breach);
+  console.log(`security scan: ${files} files, ${breaches.length} findings`);
+  process.exitCode = breaches.length === 0 && files > 0 ? 0 : 1;
 }

@@ -23,6 +23,12 @@ for (const [kind, key] of Object.entries(plantedKeys)) {
   });
 }
 
+test('a token of a shape that only the redactor knows is found', () => {
+  const text = ['hf', 'AbCdEfGhIjKlMnOpQrStUvWxYz01234567'].join('_');
+
+  assert.equal(scanText('a.ts', text).length, 1);
+});
+
 test('test data that says why it is no secret is left alone', () => {
   assert.deepEqual(scanText('a.ts', `${plantedKeys['AWS access key']} // not-a-secret: the documented example\n`), []);
 });

@@ -201,8 +201,8 @@ const places: readonly (readonly [name: string, files: Readonly<Record<string, s
   ['a file beside the rooms', { 'main.ts': '' }, ['src/main.ts lies in no room: beside the rooms only src/rooms.ts is allowed.']],
   [
     'a file too deep',
-    { 'state/queue/sql/lite.ts': '' },
-    ['src/state/queue/sql/lite.ts lies too deep: a room has top-level files and one level of private folders.'],
+    { 'state/queue/sql/lite/open.ts': '' },
+    ['src/state/queue/sql/lite/open.ts lies too deep: a room has top-level files and at most two levels of private folders.'],
   ],
   [
     'a file not in kebab-case',

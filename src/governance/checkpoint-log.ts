@@ -84,7 +84,7 @@ async function claimPatiently(file: string): Promise<Claim> {
         'governance.checkpoint-busy',
         `No checkpoint was made: another process held ${file} for ${patienceMs} ms. Try again.`,
       );
-    const waitMs = 2 + Math.random() * 8;
+    const waitMs = 2 + Math.random() * 8; // sast-ok: jitter of a wait, nothing depends on it
     await sleep(waitMs);
     waitedMs += waitMs;
   }

@@ -37,7 +37,7 @@ export function createModelClient(options: ModelClientOptions): ModelClient {
 
 async function callModel(options: ModelClientOptions, request: ModelRequest, callOptions: ModelCallOptions): Promise<CompletedCall> {
   const { signal, onRetry } = callOptions;
-  const policy = { ...defaultRetry, ...options.retry, random: options.random ?? Math.random };
+  const policy = { ...defaultRetry, ...options.retry, random: options.random ?? Math.random }; // sast-ok: jitter of a wait, nothing depends on it
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     try {

@@ -72,8 +72,8 @@ function checkPlace(file: string): string[] {
   const base = parts.at(-1)!;
   if (parts.length === 1 && file !== 'rooms.ts')
     problems.push(`src/${file} lies in no room: beside the rooms only src/rooms.ts is allowed.`);
-  if (parts.length > 3 && !parts.includes('fixtures'))
-    problems.push(`src/${file} lies too deep: a room has top-level files and one level of private folders.`);
+  if (parts.length > 4 && !parts.includes('fixtures'))
+    problems.push(`src/${file} lies too deep: a room has top-level files and at most two levels of private folders.`);
   if (!fileName.test(base)) problems.push(`src/${file} is not in kebab-case: name the file after its main export, such as open-queue.ts.`);
   for (const part of [...parts.slice(0, -1), base.replace(/(?:\.test)?\.ts$/, '')]) {
     if (forbiddenNames.has(part)) problems.push(`src/${file}: the name "${part}" says nothing. Name it after what it holds.`);

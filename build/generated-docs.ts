@@ -1,0 +1,89 @@
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { rooms } from '../src/rooms.ts';
+import { toolCodes } from '../src/tools/tool-code.ts';
+import { readTokens } from './read-tokens.ts';
+
+/**
+ * Tables in the documents that code knows better. Each stands between `<!-- generated: NAME -->` and
+ * `<!-- end -->`; `npm run docs` writes them, `test/documents.test.ts` compares.
+ */
+const root = path.join(import.meta.dirname, '..');
+
+export interface GeneratedPart {
+  readonly file: string;
+  readonly name: string;
+  render(): string;
+}
+
+export const generatedParts: readonly GeneratedPart[] = [
+  { file: 'ARCHITECTURE.md', name: 'rooms', render: renderRooms },
+  { file: 'docs/CONTRACTS.md', name: 'error codes', render: renderErrorCodes },
+  { file: 'docs/CONTRACTS.md', name: 'tool codes', render: renderToolCodes },
+];
+
+/** The document with its part replaced. */
+export function withPart(text: string, part: GeneratedPart): string {
+  const start = `<!-- generated: ${part.name} -->\n`;
+  const from = text.indexOf(start);
+  const to = text.indexOf('<!-- end -->', from);
+  if (from === -1 || to === -1)
+    throw new Error(`${part.file} has no part "${part.name}" between ${start.trim()} and <!-- end -->: add both lines.`);
+  return text.slice(0, from + start.length) + part.render() + text.slice(to);
+}
+
+function renderRooms(): string {
+  const rows = Object.entries(rooms).map(([name, room]) => {
+    const imports = room.mayImport.length === 0 ? 'nothing' : room.mayImport.map((other) => (other === '*' ? 'all' : other)).join(', ');
+    return `| ${name} | ${room.purpose} | ${imports} | ${(room.mayLoad ?? []).map((module) => `\`${module}\``).join(', ')} |`;
+  });
+  return `| room | purpose | may import | alone may load |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+function renderToolCodes(): string {
+  const rows = Object.entries(toolCodes).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
+  return `| code | meaning |\n|---|---|\n${rows.join('\n')}\n`;
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  FixRequestError: 'fix-request',
+  RetryableError: 'retry',
+  AskHumanError: 'ask-human',
+  GiveUpError: 'give-up',
+  ModelError: 'by class',
+};
+
+/** Every literal code of a thrown error, whose class says the remedy, or of a result that no tool made. */
+function renderErrorCodes(): string {
+  const found = new Map<string, { remedy: string; rooms: Set<string> }>();
+  for (const file of globSync('src/**/*.ts', { cwd: root }).toSorted()) {
+    if (file.endsWith('.test.ts') || file.endsWith('conformance.ts')) continue;
+    for (const { code, remedy } of codesIn(readFileSync(path.join(root, file), 'utf8'))) {
+      if (Object.hasOwn(toolCodes, code)) continue;
+      const entry = found.get(code) ?? { remedy, rooms: new Set() };
+      entry.rooms.add(file.split(path.sep)[1]!);
+      found.set(code, entry);
+    }
+  }
+  const rows = [...found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `| code | remedy | room |\n|---|---|---|\n${rows.map(([code, entry]) => `| \`${code}\` | ${entry.remedy} | ${[...entry.rooms].toSorted().join(', ')} |`).join('\n')}\n`;
+}
+
+function codesIn(source: string): { readonly code: string; readonly remedy: string }[] {
+  const tokens = readTokens(source);
+  return tokens.flatMap((token, i) => {
+    if (token.kind !== 'string' || !/^[a-z]+(?:\.[a-z][a-z0-9-]*)+$/.test(token.text)) return [];
+    const before = tokens[i - 2]?.text ?? '';
+    const mark = tokens[i - 1]?.text;
+    if (mark === '(' && Object.hasOwn(remedies, before)) return [{ code: token.text, remedy: remedies[before]! }];
+    if ((mark === ':' || mark === '=') && before === 'code') return [{ code: token.text, remedy: 'a result, or by class' }];
+    return [];
+  });
+}
+
+if (import.meta.main) {
+  for (const part of generatedParts) {
+    const file = path.join(root, part.file);
+    writeFileSync(file, withPart(readFileSync(file, 'utf8'), part));
+  }
+}
