@@ -8,6 +8,7 @@ import { decide } from './decide.ts';
 import { newTrust, type Trust } from './labels.ts';
 import { compilePolicy, type PolicySnapshot } from './policy-snapshot.ts';
 import { policyRequest } from './request.ts';
+import { readResources } from './resources.ts';
 
 const fsRead: ToolDeclaration = {
   name: 'fs.read',
@@ -49,14 +50,14 @@ function agent(text: string): PolicySource {
 }
 const allowAll = platform('rules: [{ id: all, allow: "*" }]');
 
-function call(tool: ToolDeclaration, args: JsonObject, options: { trust?: Trust; rootNames?: readonly string[] } = {}): PolicyRequest {
+function call(tool: ToolDeclaration, args: JsonObject, options: { trust?: Trust } = {}): PolicyRequest {
   return policyRequest({
     tenant: 'default' as TenantId,
     agent: 'scribe' as AgentId,
     principal: { kind: 'user', id: 'local' },
     tool,
     args,
-    rootNames: options.rootNames ?? ['repo'],
+    resources: readResources(tool, args, ['repo']),
     ...(options.trust === undefined ? {} : { trust: options.trust }),
     nowMs: 0,
   });
@@ -194,6 +195,8 @@ const invariantCases: readonly [tool: ToolDeclaration, path: string, rule: strin
   [fsWrite, 'agent:memory/notes', undefined],
   [fsWrite, 'agent:memory/notes.md', undefined],
   [fsRead, 'agent:memory/other', undefined],
+  [fsRead, 'agent:SOUL.md', undefined],
+  [fsRead, 'agent:agent.yaml', 'agent-files'],
   [fsRead, 'repo:src/main.ts', undefined],
   [fsWrite, '.gitignore', undefined],
   [fsWrite, '.github/workflows/ci.yml', undefined],
@@ -217,7 +220,7 @@ test('an invariant has the last word, and explain still sees every layer', () =>
 });
 
 test('an unknown tool is denied even where every layer allows everything', () => {
-  const request = policyRequest({ ...call(fsRead, {}), rootNames: [], tool: { name: '__proto__' } });
+  const request = policyRequest({ ...call(fsRead, {}), tool: { name: '__proto__' } });
 
   assert.equal(decide(request, snapshot(...wide)).rule.id, 'unknown-tool');
   assert.equal(decide(request, compilePolicy(wide)).verdict, 'deny');

@@ -1,14 +1,14 @@
 import { agentConfig, policyFile, type AgentConfig, type PolicyFile } from '../contracts/config.ts';
 import { FixRequestError } from '../contracts/errors.ts';
-import { hashJson, type Sha256 } from '../contracts/json.ts';
-import type { LayerName, PolicySource, RuleRef } from '../contracts/policy.ts';
+import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
+import type { LayerName, PolicySource, Resource, RuleRef } from '../contracts/policy.ts';
 import type { ToolDeclaration } from '../contracts/tool.ts';
+import { parseYaml, type ParsedYaml } from '../state/yaml-file.ts';
 import { builtinPlatformPolicy, builtinTenantPolicy } from './policy-templates.ts';
 import { checkGrantExamples, checkRuleExamples } from './policy/check-examples.ts';
 import { compileGrant, compileRule } from './policy/compile-rules.ts';
 import type { CompiledLayer, CompiledRule } from './policy/compiled.ts';
 import { coversTool } from './policy/covers.ts';
-import { readSource, type LineOf } from './policy/read-source.ts';
 
 /** A policy, compiled: everything that `decide` reads. It never changes. */
 export interface PolicySnapshot {
@@ -32,6 +32,8 @@ export interface PolicySnapshot {
 export interface CompileOptions {
   /** The tools there are: unknown ones are denied, and examples are read by the declared arguments. */
   readonly tools?: readonly ToolDeclaration[];
+  /** How the arguments of examples are read; default `readResources` with the agent's root names. */
+  readonly resourcesOf?: (tool: ToolDeclaration, args: JsonObject) => readonly Resource[];
 }
 
 const order: readonly LayerName[] = ['platform', 'tenant', 'agent'];
@@ -46,15 +48,14 @@ const order: readonly LayerName[] = ['platform', 'tenant', 'agent'];
 export function compilePolicy(sources: readonly PolicySource[], options: CompileOptions = {}): PolicySnapshot {
   const complete = completeSources(sources);
   const [platformSource, tenantSource, agentSource] = complete as [PolicySource, PolicySource, PolicySource];
-  const platform = readSource<PolicyFile>(platformSource, policyFile);
-  const tenant = readSource<PolicyFile>(tenantSource, policyFile);
-  const agent = readSource<AgentConfig>(agentSource, agentConfig);
-  const flows = [
-    { source: platformSource, flow: platform.value.flow, lineOf: platform.lineOf },
-    { source: tenantSource, flow: tenant.value.flow, lineOf: tenant.lineOf },
-    { source: agentSource, flow: agent.value.flow, lineOf: agent.lineOf },
-  ];
-  const strictFlow = strictestFlow(flows);
+  const platform = parseYaml<PolicyFile>(platformSource.text, policyFile, platformSource.file);
+  const tenant = parseYaml<PolicyFile>(tenantSource.text, policyFile, tenantSource.file);
+  const agent = parseYaml<AgentConfig>(agentSource.text, agentConfig, agentSource.file);
+  const strictFlow = strictestFlow([
+    { source: platformSource, read: platform },
+    { source: tenantSource, read: tenant },
+    { source: agentSource, read: agent },
+  ]);
   const names = options.tools?.map((tool) => tool.name);
   return {
     hash: hashJson(complete.map(({ layer, file, text }) => ({ layer, file, text }))),
@@ -93,11 +94,12 @@ function completeSources(sources: readonly PolicySource[]): readonly PolicySourc
 
 /** The first layer that says strict; a lower layer that says otherwise is refused, not ignored. */
 function strictestFlow(
-  flows: readonly { readonly source: PolicySource; readonly flow: 'labels' | 'strict' | undefined; readonly lineOf: LineOf }[],
+  files: readonly { readonly source: PolicySource; readonly read: ReadFile<{ flow?: 'labels' | 'strict' | undefined }> }[],
 ): RuleRef | undefined {
   let strict: RuleRef | undefined;
-  for (const { source, flow, lineOf } of flows) {
-    const line = lineOf(['flow']);
+  for (const { source, read } of files) {
+    const { flow } = read.value;
+    const line = read.lineOf(['flow']);
     if (flow === 'strict') strict ??= { layer: 'flow', id: 'rule-of-two', file: source.file, line };
     else if (flow === 'labels' && strict !== undefined) {
       throw new FixRequestError(
@@ -109,12 +111,13 @@ function strictestFlow(
   return strict;
 }
 
-type ReadFile<T> = { readonly value: T; readonly lineOf: LineOf };
+type ReadFile<T> = Pick<ParsedYaml<T>, 'value' | 'lineOf'>;
 
-function fileLayer(source: PolicySource, { value, lineOf }: ReadFile<PolicyFile>, options: CompileOptions): CompiledLayer {
+function fileLayer(source: PolicySource, read: ReadFile<PolicyFile>, options: CompileOptions): CompiledLayer {
+  const { value } = read;
   const seen = new Map<string, number>();
   const rules = (value.rules ?? []).map((rule, index) => {
-    const line = lineOf(['rules', index]);
+    const line = read.lineOf(['rules', index]);
     const other = seen.get(rule.id);
     if (other !== undefined) {
       throw new FixRequestError(
@@ -125,27 +128,33 @@ function fileLayer(source: PolicySource, { value, lineOf }: ReadFile<PolicyFile>
     seen.set(rule.id, line);
     const compiled = compileRule(rule, { layer: source.layer, id: rule.id, file: source.file, line });
     if (options.tools !== undefined)
-      checkRuleExamples(compiled, rule, { lineOf: (path) => lineOf(['rules', index, ...path]), tools: options.tools });
+      checkRuleExamples(compiled, rule, { ...options, tools: options.tools, lineOf: (path) => read.lineOf(['rules', index, ...path]) });
     return compiled;
   });
-  return layerOf({ source, line: lineOf(['rules']) }, rules, options);
+  return layerOf({ source, line: read.lineOf(['rules']) }, rules, options);
 }
 
-function agentLayer(source: PolicySource, { value, lineOf }: ReadFile<AgentConfig>, options: CompileOptions): CompiledLayer {
+function agentLayer(source: PolicySource, read: ReadFile<AgentConfig>, options: CompileOptions): CompiledLayer {
+  const { value } = read;
   const rules = Object.entries(value.grants ?? {}).flatMap(([tool, given]) => {
     const isList = Array.isArray(given);
     const grants = isList ? given : [given];
     return grants.map((grant, index) => {
       const path = isList ? ['grants', tool, index] : ['grants', tool];
-      const compiled = compileGrant(tool, grant, { layer: 'agent', id: `grants.${tool}`, file: source.file, line: lineOf(path) });
+      const compiled = compileGrant(tool, grant, { layer: 'agent', id: `grants.${tool}`, file: source.file, line: read.lineOf(path) });
       if (options.tools !== undefined) {
         const rootNames = Object.keys(value.roots ?? {});
-        checkGrantExamples(compiled, grant, { lineOf: (rest) => lineOf([...path, ...rest]), tools: options.tools, rootNames });
+        checkGrantExamples(compiled, grant, {
+          ...options,
+          tools: options.tools,
+          rootNames,
+          lineOf: (rest) => read.lineOf([...path, ...rest]),
+        });
       }
       return compiled;
     });
   });
-  return layerOf({ source, line: lineOf(['grants']) }, rules, options);
+  return layerOf({ source, line: read.lineOf(['grants']) }, rules, options);
 }
 
 function layerOf(

@@ -1,10 +1,9 @@
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
 import type { RunLabels } from '../contracts/label.ts';
-import type { PolicyRequest, Principal } from '../contracts/policy.ts';
+import type { PolicyRequest, Principal, Resource } from '../contracts/policy.ts';
 import type { ToolDeclaration } from '../contracts/tool.ts';
 import { labelArguments, type Trust } from './labels.ts';
-import { readResources } from './resources.ts';
 
 export interface RequestInput {
   readonly tenant: TenantId;
@@ -13,8 +12,8 @@ export interface RequestInput {
   /** The tool as it is declared; for a name that no tool has, `{ name }`. */
   readonly tool: ToolDeclaration | { readonly name: string };
   readonly args: JsonObject;
-  /** The agent's named read-only roots. */
-  readonly rootNames: readonly string[];
+  /** What the call touches, as the tools read it (`tools/resources.ts`): the reading that the file guard also takes. */
+  readonly resources: readonly Resource[];
   /** What the run knows; absent where no run is (`policy explain`, `tools call`): then a human wrote the arguments. */
   readonly trust?: Trust;
   readonly nowMs: number;
@@ -34,7 +33,7 @@ export function policyRequest(input: RequestInput): PolicyRequest {
     tool: tool.name,
     effects: isDeclared ? tool.effects : ['mutating', 'outside'],
     args,
-    resources: isDeclared ? readResources(tool, args, input.rootNames) : [],
+    resources: input.resources,
     labels: isDeclared && input.trust !== undefined ? labelArguments(tool, args, input.trust) : [],
     run: input.trust === undefined ? noRun : input.trust.run(),
     nowMs,

@@ -2,16 +2,20 @@ import type { Grant, PolicyRule } from '../../contracts/config.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import type { AgentId, TenantId } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
+import type { Resource } from '../../contracts/policy.ts';
 import type { ToolDeclaration } from '../../contracts/tool.ts';
 import { readResources } from '../resources.ts';
 import type { CompiledRule } from './compiled.ts';
 import { boundsHold, coversTool, factsOf } from './covers.ts';
-import type { LineOf } from './read-source.ts';
+
+/** The 1-based line of a part of a policy file. */
+export type LineOf = (path: readonly (string | number)[]) => number;
 
 export interface ExampleContext {
   readonly lineOf: LineOf;
   readonly tools: readonly ToolDeclaration[];
   readonly rootNames?: readonly string[];
+  readonly resourcesOf?: (tool: ToolDeclaration, args: JsonObject) => readonly Resource[];
 }
 
 interface Example {
@@ -43,7 +47,7 @@ type CheckContext = ExampleContext & { readonly kind: 'match' | 'skip'; readonly
 function check(rule: CompiledRule, example: Example, context: CheckContext): void {
   const declaration = context.tools.find((tool) => tool.name === example.tool);
   if (declaration === undefined) return checkToolOnly(rule, example, context);
-  const resources = readResources(declaration, example.args, context.rootNames ?? []);
+  const resources = context.resourcesOf?.(declaration, example.args) ?? readResources(declaration, example.args, context.rootNames ?? []);
   const outside = resources.find((resource) => resource.kind === 'outside');
   const isCovered =
     outside === undefined &&
@@ -64,7 +68,7 @@ function openAgents(rule: CompiledRule): Partial<CompiledRule> {
   return rule.agents === undefined ? {} : { agents: ['*'] };
 }
 
-function requestOf(declaration: ToolDeclaration, example: Example, resources: ReturnType<typeof readResources>) {
+function requestOf(declaration: ToolDeclaration, example: Example, resources: readonly Resource[]) {
   return {
     tenant: 'default' as TenantId,
     agent: 'example' as AgentId,

@@ -12,7 +12,8 @@ export interface Refusal {
 
 /** Folders whose content executes, configures or records; NTFS's short names and streams included. */
 const closedFolder = /^(\.git|\.clawhold)(:.*)?$|^(git|clawho)~\d+$/;
-const agentFiles: ReadonlySet<string> = new Set(['DEVPLAN.md', 'HANDOFF.md']);
+const writtenByAgent: ReadonlySet<string> = new Set(['DEVPLAN.md', 'HANDOFF.md']);
+const readByAgent: ReadonlySet<string> = new Set([...writtenByAgent, 'SOUL.md', 'RULES.md', 'TOOLS.md', 'SPECPLAN.md']);
 
 /** The first invariant that the call breaks: they hold before any policy is read, for every agent. */
 export function brokenInvariant(facts: RequestFacts, snapshot: PolicySnapshot): Refusal | undefined {
@@ -53,12 +54,15 @@ function closedPath(file: FileFact): Refusal | undefined {
 
 function agentFolder(file: FileFact, snapshot: PolicySnapshot): Refusal | undefined {
   const { root, path, access } = file.resource;
-  if (root !== 'agent' || agentFiles.has(path)) return undefined;
+  if (root !== 'agent' || (access === 'write' ? writtenByAgent : readByAgent).has(path)) return undefined;
   const memory = /^memory\/([^/]+?)(?:\.md)?$/.exec(path)?.[1];
   if (memory !== undefined && (access === 'read' || snapshot.memory.has(memory))) return undefined;
   return {
     id: 'agent-files',
-    reason: `An agent does not ${access} ${quote(shown(file))}: of its own files it reaches DEVPLAN.md, HANDOFF.md and memory.`,
+    reason:
+      access === 'write'
+        ? `An agent does not write ${quote(shown(file))}: of its own files it changes DEVPLAN.md, HANDOFF.md and granted memory.`
+        : `An agent does not read ${quote(shown(file))}: of its own folder it reads its instructions and memory.`,
     remedy:
       memory === undefined
         ? 'No rule can allow it; a person edits the other files of an agent.'
