@@ -49,17 +49,17 @@ const openAiWire: ServerWire = {
       choices: [{ index: 0, delta, finish_reason: finish }],
     });
     const finish = finishOf(turn);
+    const callParts = (call: WireCall): readonly unknown[] => [
+      part({ tool_calls: [Object.assign({}, call, { function: { name: call.function.name, arguments: '' } })] }),
+      ...piecesOf(call.function.arguments).map((text) => part({ tool_calls: [{ index: call.index, function: { arguments: text } }] })),
+    ];
+    const saysUsage = turn.usage !== null && asksForUsage(request);
     return [
       part({ role: 'assistant', content: '' }),
       ...piecesOf(textOf(turn) ?? '').map((content) => part({ content })),
-      ...callsOf(turn, count).flatMap((call) => [
-        part({ tool_calls: [{ index: call.index, id: call.id, type: call.type, function: { name: call.function.name, arguments: '' } }] }),
-        ...piecesOf(call.function.arguments).map((text) => part({ tool_calls: [{ index: call.index, function: { arguments: text } }] })),
-      ]),
+      ...callsOf(turn, count).flatMap(callParts),
       ...(finish === null ? [] : [part({}, finish)]),
-      ...(turn.usage === null || !asksForUsage(request)
-        ? []
-        : [{ ...frame(request, count), object: 'chat.completion.chunk', choices: [], usage: usageOf(turn) }]),
+      ...(saysUsage ? [{ ...frame(request, count), object: 'chat.completion.chunk', choices: [], usage: usageOf(turn) }] : []),
       '[DONE]',
     ].map((data) => ['', data] as const);
   },

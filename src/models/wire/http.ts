@@ -123,7 +123,7 @@ function exchange(endpoint: Endpoint, { method, body, life, mayReuse }: Exchange
 
 async function* readChunks(endpoint: Endpoint, response: IncomingMessage, life: Life): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of response) {
+    for await (const chunk of response.iterator({ destroyOnReturn: false })) {
       life.await(endpoint.idleMs);
       yield chunk as Uint8Array;
     }
@@ -131,15 +131,22 @@ async function* readChunks(endpoint: Endpoint, response: IncomingMessage, life: 
     throw life.reason() ?? streamCutError(endpoint.provider, thrown);
   } finally {
     life.end();
-    if (!response.complete) drain(response);
+    if (!response.complete && !response.destroyed) await drain(response);
   }
 }
 
-/** The reader has seen all it needs: what is left is usually one empty chunk, and reading it keeps the connection usable. */
-function drain(response: IncomingMessage): void {
-  const timer = setTimeout(() => response.destroy(), 100);
-  timer.unref();
-  response.once('close', () => clearTimeout(timer));
-  response.on('error', () => undefined);
-  response.resume();
+/**
+ * The reader has seen all it needs. What is left is usually one empty part that is already on its way: reading it
+ * keeps the connection for the next call, which is worth a few milliseconds and no more.
+ */
+function drain(response: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => response.destroy(), 25);
+    response.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    response.on('error', () => undefined);
+    response.resume();
+  });
 }
