@@ -5,7 +5,7 @@ import { canPin, locateFd, openRootDirectory, refuseKernelFiles, type Directory 
 import { listPlace, type FolderEntry, type Listing, type ListOptions } from './guard/list-folder.ts';
 import { readRegular, statPlace, type FileContent } from './guard/read-file.ts';
 import { Refusal, refusalOf } from './guard/refusal.ts';
-import { atPlace, atWritablePlace, enter, type OpenRoots } from './guard/root.ts';
+import { atPlace, atWritablePlace, enter, requireWritable, type OpenRoots } from './guard/root.ts';
 import { removeRegular, replaceRegular } from './guard/write-file.ts';
 import { isProtectedName } from './path/name-fault.ts';
 import { displayPath, type RootName, type RootPath } from './path.ts';
@@ -115,9 +115,10 @@ function rootsOf(open: OpenRoots): Roots {
         atWritablePlace(open, at, (place) => replaceRegular(place, bytes, { maxBytes: maxFileBytes, ...options })),
       ),
     remove: async (at, options) =>
-      await guardedAsync(at, () =>
-        atWritablePlace(open, at, async (place) => ({ removed: removeRegular(place, { maxBytes: maxFileBytes, ...options }) })),
-      ),
+      guarded(at, () => {
+        requireWritable(open, at);
+        return atPlace(open, at, (place) => ({ removed: removeRegular(place, { maxBytes: maxFileBytes, ...options }) }));
+      }),
     within: async (at, work) => await guardedAsync(at, () => withinFolder(open, at, work)),
     [Symbol.asyncDispose]: async () => {
       for (const directory of open.directories.values()) fs.closeSync(directory.fd);

@@ -31,17 +31,22 @@ export function atPlace<T>(roots: OpenRoots, at: RootPath, work: (place: Place) 
   return closing(walked, () => work(walked.place));
 }
 
-/** The same for a change: the path must be writable, and missing folders are made. */
+/** The same for a file that is made or replaced: the path must be writable, and missing folders are made. */
 export async function atWritablePlace<T>(roots: OpenRoots, at: RootPath, work: (place: Place) => Promise<T>): Promise<T> {
-  const fault = writeFault(at, roots.names);
-  if (fault !== undefined) throw new Refusal('fs.read-only', `${displayPath(at)} ${fault}.`);
-  if (at.path === '.') throw new Refusal('fs.not-a-file', `${displayPath(at)} is a folder, not a file; name a file in it.`);
+  requireWritable(roots, at);
   const walked = walk(roots, at, true);
   try {
     return await work(walked.place);
   } finally {
     for (const fd of walked.opened) fs.closeSync(fd);
   }
+}
+
+/** Why a path is not one that can be written, as a Refusal. */
+export function requireWritable(roots: OpenRoots, at: RootPath): void {
+  const fault = writeFault(at, roots.names);
+  if (fault !== undefined) throw new Refusal('fs.read-only', `${displayPath(at)} ${fault}.`);
+  if (at.path === '.') throw new Refusal('fs.not-a-file', `${displayPath(at)} is a folder, not a file; name a file in it.`);
 }
 
 /** Opens the sub-folder `name` of a held folder, under every rule that a walk has. The caller closes it. */

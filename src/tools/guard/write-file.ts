@@ -43,7 +43,8 @@ export async function replaceRegular(place: Place, bytes: Uint8Array, expectatio
 }
 
 export function removeRegular(place: Place, expectation: Expectation): boolean {
-  if (checkTarget(place, expectation) === undefined) return false;
+  if (statPlace(place) === undefined) return false;
+  checkTarget(place, expectation);
   verify(place.folder, place.shown);
   fs.unlinkSync(locate(place.folder, place.name));
   return true;
