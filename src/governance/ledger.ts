@@ -59,7 +59,8 @@ export interface Ledger extends LedgerWriter, AsyncDisposable {
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const key = loadSigningKey(options.keyFile);
   makeDurableDir(options.dir);
-  const signed = lastCheckpoint(options.dir, key.publicKey)?.checkpoint.heads ?? {};
+  const last = lastCheckpoint(options.dir, key.publicKey);
+  const signed = last?.checkpoint.heads ?? {};
   const claimed = await claimStream(options.dir, signed, options.clock.now());
   try {
     const { maxSegmentBytes, io } = options;
@@ -69,7 +70,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       ...(maxSegmentBytes === undefined ? {} : { maxSegmentBytes }),
       ...(io === undefined ? {} : { io }),
     });
-    const ledger = new StreamLedger(options, { claimed, log, key });
+    const ledger = new StreamLedger(options, { claimed, log, key, lastCheckpoint: last === undefined ? '' : checkpointHash(last.line) });
     if (signed[claimed.stream] === undefined) await ledger.announce();
     if (log.droppedBytes > 0) await ledger.recordRecovery(log.droppedBytes);
     return ledger;
@@ -94,16 +95,20 @@ class StreamLedger implements Ledger {
   #signedSeq: number;
   /** Where the last try of a checkpoint began, so that a failing one is not tried at every record. */
   #triedSeq: number;
-  #lastCheckpoint = '';
+  #lastCheckpoint: string;
   #checkpointing: Promise<string> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastWrite: Promise<unknown> = Promise.resolve();
   #isFailed = false;
 
-  constructor(options: LedgerOptions, parts: { readonly claimed: ClaimedStream; readonly log: Log; readonly key: SigningKey }) {
+  constructor(
+    options: LedgerOptions,
+    parts: { readonly claimed: ClaimedStream; readonly log: Log; readonly key: SigningKey; readonly lastCheckpoint: string },
+  ) {
     this.#options = options;
     this.#key = parts.key;
     this.#log = parts.log;
+    this.#lastCheckpoint = parts.lastCheckpoint;
     this.stream = parts.claimed.stream;
     this.claimId = parts.claimed.claimId;
     this.notices = [...parts.claimed.notices];
@@ -179,7 +184,7 @@ class StreamLedger implements Ledger {
     this.#triedSeq = this.#head.seq;
     await this.#lastWrite;
     const head = this.#durable;
-    if (head.seq === this.#signedSeq && this.#lastCheckpoint !== '') return this.#lastCheckpoint;
+    if (head.seq === this.#signedSeq) return this.#lastCheckpoint;
     const line = await addCheckpoint(this.#options.dir, { stream: this.stream, head, at: this.#at() }, this.#key);
     this.#lastCheckpoint = checkpointHash(line);
     const { seq } = await this.#write({ type: 'checkpoint', at: this.#at(), checkpoint: this.#lastCheckpoint });

@@ -137,7 +137,11 @@ function reportOf(scans: ReadonlyMap<string, StreamScan>, checkpoints: Checkpoin
     notices.push(
       `The last checkpoint is unfinished (${checkpoints.tornBytes} bytes): it is being written, or a crash tore it. The next writer cuts it off.`,
     );
-  const unsigned = streams.reduce((sum, { head, signedSeq }) => sum + Math.max(0, head.seq - signedSeq), 0) - 1;
+  const unsigned = streams.reduce((sum, { stream, head, signedSeq }) => {
+    // The record of a checkpoint, when it is the last one, needs no other checkpoint: losing it loses nothing.
+    const end = scans.get(stream)?.references.at(-1)?.seq === head.seq ? head.seq - 1 : head.seq;
+    return sum + Math.max(0, end - signedSeq);
+  }, 0);
   if (unsigned > 0)
     notices.push(`The last ${unsigned} records are chained but not yet signed by a checkpoint: a process is at work, or one was killed.`);
   const rows = streams.reduce((sum, stream) => sum + stream.rows, 0);

@@ -2,6 +2,8 @@ import type { Log } from './log.ts';
 import type { AppendIo } from './log/append-file.ts';
 import { openJsonlLog } from './log/jsonl.ts';
 
+export { diskIo } from './log/append-file.ts';
+
 export interface LogOptions {
   readonly driver: 'jsonl';
   /** The folder of the segments `000001.jsonl` …; made when it is missing. */

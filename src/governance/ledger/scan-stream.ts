@@ -20,7 +20,7 @@ export interface StreamScan {
   readonly seq: number;
   readonly hash: string;
   /** `checkpoint` records and the line they name. */
-  readonly references: readonly { readonly file: string; readonly line: number; readonly checkpoint: string }[];
+  readonly references: readonly { readonly file: string; readonly line: number; readonly seq: number; readonly checkpoint: string }[];
   /** Bytes of an unfinished last line. */
   readonly tornBytes: number;
 }
@@ -37,7 +37,7 @@ const checkpointMark = '"type":"checkpoint"';
 interface Cursor {
   readonly stream: string;
   readonly heads: SignedHead[];
-  readonly references: { file: string; line: number; checkpoint: string }[];
+  readonly references: { file: string; line: number; seq: number; checkpoint: string }[];
   readonly context: ScanStreamContext;
   seq: number;
   prev: string;
@@ -169,7 +169,7 @@ function sentenceOf(cursor: Cursor, record: { readonly seq: number }): string {
 
 function collectReference(cursor: Cursor, line: string): void {
   const { checkpoint } = JSON.parse(line) as { checkpoint: string };
-  cursor.references.push({ file: cursor.file, line: cursor.line, checkpoint });
+  cursor.references.push({ file: cursor.file, line: cursor.line, seq: cursor.seq, checkpoint });
 }
 
 function checkSchema(cursor: Cursor, line: string): void {

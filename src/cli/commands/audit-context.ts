@@ -1,5 +1,5 @@
-import type { TenantId } from '../../../contracts/ids.ts';
-import type { Home } from '../../../state/home.ts';
+import type { TenantId } from '../../contracts/ids.ts';
+import type { Home } from '../../state/home.ts';
 
 /** What the audit commands need of the world. */
 export interface AuditContext {

@@ -1,4 +1,4 @@
-import { readLedger, type LedgerFilter, type LedgerRecord } from '../../../governance/query-ledger.ts';
+import { readLedger, type LedgerFilter, type LedgerRecord } from '../../governance/query-ledger.ts';
 import type { AuditContext } from './audit-context.ts';
 
 export { renderRecord } from './render-record.ts';

@@ -1,4 +1,4 @@
-import type { LedgerRecord } from '../../../governance/query-ledger.ts';
+import type { LedgerRecord } from '../../governance/query-ledger.ts';
 
 /** Fields that every record has, or that the line shows in another place. */
 const hidden = new Set(['type', 'at', 'run', 'session', 'agent']);

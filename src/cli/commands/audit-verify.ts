@@ -1,7 +1,7 @@
 import fs from 'node:fs';
-import { FixRequestError, reasonOf } from '../../../contracts/errors.ts';
-import { readPublicKey } from '../../../governance/ledger.ts';
-import { verifyLedger, type VerifyReport } from '../../../governance/verify-ledger.ts';
+import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
+import { readPublicKey } from '../../governance/ledger.ts';
+import { verifyLedger, type VerifyReport } from '../../governance/verify-ledger.ts';
 import type { AuditContext } from './audit-context.ts';
 
 export interface AuditVerifyOptions {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { FixRequestError, reasonOf } from '../../../contracts/errors.ts';
-import { exportLedger, type LedgerExport } from '../../../governance/export-ledger.ts';
+import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
+import { exportLedger, type LedgerExport } from '../../governance/export-ledger.ts';
 import type { AuditContext } from './audit-context.ts';
 
 export interface AuditExportOptions {

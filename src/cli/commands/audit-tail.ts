@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { followLedger, ledgerEnd, type StreamPosition } from '../../../governance/follow-ledger.ts';
-import { tailLedger, type LedgerFilter, type LedgerRecord } from '../../../governance/query-ledger.ts';
+import { followLedger, ledgerEnd, type StreamPosition } from '../../governance/follow-ledger.ts';
+import { tailLedger, type LedgerFilter, type LedgerRecord } from '../../governance/query-ledger.ts';
 import type { AuditContext } from './audit-context.ts';
 
 export { renderRecord } from './render-record.ts';
