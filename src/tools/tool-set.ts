@@ -16,7 +16,7 @@ export const coreTools: readonly CoreTool[] = [fsRead, fsList, codeSearch, fsWri
 
 export const defaultToolLimits: ToolLimits = {
   readBytes: 256 * 1024,
-  writeBytes: 1024 * 1024,
+  writeBytes: 4 * 1024 * 1024,
   agentFileBytes: 64 * 1024,
   listEntries: 500,
   searchMs: 10_000,

@@ -1,5 +1,5 @@
 import { similarLines, type EditOutcome } from './edit-outcome.ts';
-import { parsePatch, type Hunk } from './parse-patch.ts';
+import { parsePatch, type Hunk, type HunkLine } from './parse-patch.ts';
 
 interface Line {
   readonly text: string;
@@ -77,12 +77,8 @@ function findHunk(state: Progress, hunk: Hunk, label: string): number | EditOutc
       problem: `${label} has no context and no line number in the file, so its place is unknown; add context lines.`,
     };
   }
-  const fits = (at: number): boolean =>
-    at >= state.next &&
-    at + old.length <= state.lines.length &&
-    old.every((line, index) => line.text === state.lines[at + index]?.text && (!line.isUnended || state.lines[at + index]?.end === ''));
-  if (stated !== undefined && fits(stated)) return stated;
-  const found = Array.from({ length: Math.max(0, state.lines.length - state.next) }, (_, index) => state.next + index).filter(fits);
+  const found = placesOf(state, old);
+  if (stated !== undefined && found.includes(stated)) return stated;
   if (found.length === 1) return found[0] ?? 0;
   if (found.length > 1) {
     const numbers = found.slice(0, 5).map((at) => at + 1);
@@ -97,6 +93,33 @@ function findHunk(state: Progress, hunk: Hunk, label: string): number | EditOutc
     code: 'edit.not-found',
     problem: `${label} does not apply: its context and removed lines are not in the file.${similarLines(plain, wanted)}`,
   };
+}
+
+/** Every index from which the wanted lines follow one another, in time linear in both. Source: Knuth, Morris, Pratt 1977. */
+function placesOf(state: Progress, wanted: readonly HunkLine[]): readonly number[] {
+  const texts = wanted.map((line) => line.text);
+  const borders = bordersOf(texts);
+  const found: number[] = [];
+  let matched = 0;
+  for (let at = state.next; at < state.lines.length; at += 1) {
+    const text = state.lines[at]?.text;
+    while (matched > 0 && (matched === texts.length || texts[matched] !== text)) matched = borders[matched - 1] ?? 0;
+    if (texts[matched] === text) matched += 1;
+    if (matched === texts.length) found.push(at - matched + 1);
+  }
+  const isUnended = wanted.some((line) => line.isUnended);
+  return isUnended ? found.filter((at) => state.lines[at + wanted.length - 1]?.end === '') : found;
+}
+
+/** Of each prefix: the length of its longest proper prefix that is also its suffix. */
+function bordersOf(texts: readonly string[]): readonly number[] {
+  const borders = [0];
+  for (let at = 1; at < texts.length; at += 1) {
+    let length = borders[at - 1] ?? 0;
+    while (length > 0 && texts[length] !== texts[at]) length = borders[length - 1] ?? 0;
+    borders.push(texts[length] === texts[at] ? length + 1 : 0);
+  }
+  return borders;
 }
 
 function splitLines(text: string): readonly Line[] {

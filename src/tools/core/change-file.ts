@@ -17,8 +17,8 @@ export function locateWritable(world: ToolWorld, raw: string): RootPath | ToolRe
 }
 
 /** The target's bytes now; undefined when nothing is there. */
-export function currentBytes(world: ToolWorld, at: RootPath): Uint8Array | undefined | ToolResult {
-  const content = world.roots.read(at);
+export function currentBytes(world: ToolWorld, at: RootPath, maxBytes?: number): Uint8Array | undefined | ToolResult {
+  const content = world.roots.read(at, maxBytes === undefined ? {} : { maxBytes });
   if (!isRefused(content)) return content.bytes;
   return content.refused === 'fs.not-found' ? undefined : refusedResult(content);
 }

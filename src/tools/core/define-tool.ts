@@ -9,7 +9,7 @@ import { problemOf } from './problem.ts';
 export interface ToolLimits {
   /** Of a file's text in one result. */
   readonly readBytes: number;
-  /** Of a file that is written. */
+  /** Of a file that is written or edited. */
   readonly writeBytes: number;
   /** Of one of the agent's own files. */
   readonly agentFileBytes: number;

@@ -4,7 +4,7 @@ import type { ToolCode } from '../tool-code.ts';
 export type EditOutcome = { readonly text: string } | { readonly code: ToolCode; readonly problem: string };
 
 const maxShown = 3;
-const maxCompared = 20_000;
+const maxCompared = 1000;
 const maxWidth = 160;
 
 /** The lines of a text most like the first telling line of what was looked for, for the message that it is not there. */
@@ -12,24 +12,27 @@ export function similarLines(text: string, wanted: string): string {
   const sample =
     wanted
       .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? '';
-  if (sample === '') return '';
+      .find((line) => /\p{L}/u.test(line))
+      ?.trim()
+      .slice(0, maxWidth) ?? '';
+  const words = sample.match(/[\p{L}\p{N}_]{2,}/gu) ?? [];
+  if (words.length === 0) return ' Read the file again.';
   const pairs = bigrams(sample);
   const ranked = text
-    .split('\n', maxCompared)
-    .map((line, at) => ({ line, number: at + 1, likeness: likeness(pairs, bigrams(line.trim().slice(0, maxWidth))) }))
+    .split('\n')
+    .flatMap((line, at) => (words.some((word) => line.includes(word)) ? [{ line: line.trim().slice(0, maxWidth), number: at + 1 }] : []))
+    .slice(0, maxCompared)
+    .map(({ line, number }) => ({ line, number, likeness: likeness(pairs, bigrams(line)) }))
     .filter((candidate) => candidate.likeness > 0.4)
     .toSorted((a, b) => b.likeness - a.likeness || a.number - b.number)
     .slice(0, maxShown);
   if (ranked.length === 0) return ' No line of the file is like its first line; read the file again.';
-  return ` Most like its first line:\n${ranked.map(({ number, line }) => `  ${number}: ${line.trimEnd().slice(0, maxWidth)}`).join('\n')}`;
+  return ` Most like its first line:\n${ranked.map(({ number, line }) => `  ${number}: ${line}`).join('\n')}`;
 }
 
 function bigrams(text: string): ReadonlySet<string> {
-  const short = text.slice(0, maxWidth);
-  if (short.length < 2) return new Set([short]);
-  return new Set(Array.from({ length: short.length - 1 }, (_, at) => short.slice(at, at + 2)));
+  if (text.length < 2) return new Set([text]);
+  return new Set(Array.from({ length: text.length - 1 }, (_, at) => text.slice(at, at + 2)));
 }
 
 /** Dice's coefficient. */

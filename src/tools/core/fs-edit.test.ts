@@ -210,3 +210,10 @@ test('of several replacements all are made, each after the one before, or none',
   assert.ok('code' in replaceTexts('a', [{ oldText: '', newText: 'd' }]));
   assert.deepEqual(replaceTexts('aXa', [{ oldText: 'a', newText: '$&', replaceAll: true }]), { text: '$&X$&' });
 });
+
+test('a patch made to be slow is answered in time linear in the file', () => {
+  const file = '\n'.repeat(400_000);
+  const patch = `@@ -1,1 +1,1 @@\n${' \n'.repeat(20_000)}-x\n+y\n`;
+
+  assert.ok('code' in applyPatch(file, patch));
+});

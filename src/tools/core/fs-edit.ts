@@ -51,7 +51,7 @@ function plan(world: ToolWorld, args: Arguments): ToolPlan | ToolResult {
   const at = locateWritable(world, args.path);
   if (isResult(at)) return at;
   const path = displayPath(at);
-  const before = currentBytes(world, at);
+  const before = currentBytes(world, at, world.limits.writeBytes);
   if (before === undefined) return failure('fs.not-found', `${path} does not exist, so it cannot be edited; create it with fs.write.`);
   if ('isError' in before) return before;
   const text = decodeText(before);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ToolResult } from '../../contracts/tool.ts';
 import { isRefused } from '../guard.ts';
 import type { RootPath } from '../path.ts';
@@ -41,7 +42,7 @@ interface Loaded {
  * nothing, so a hit cannot come from, or tell anything about, a file that the guard refuses.
  */
 export async function findHits(world: ToolWorld, files: readonly RootPath[], task: SearchTask): Promise<SearchHits | ToolResult> {
-  const loaded = load(world, files);
+  const loaded = await load(world, files);
   const input = Buffer.from(loaded.files.flatMap((file) => file.lines.map((line) => `${line}\n`)).join(''), 'utf8');
   const argv = [
     '--line-number',
@@ -71,11 +72,13 @@ export async function findHits(world: ToolWorld, files: readonly RootPath[], tas
   return { hits, isCut: loaded.isCut || numbers.length > task.limit };
 }
 
-function load(world: ToolWorld, files: readonly RootPath[]): { readonly files: readonly Loaded[]; readonly isCut: boolean } {
+async function load(world: ToolWorld, files: readonly RootPath[]): Promise<{ readonly files: readonly Loaded[]; readonly isCut: boolean }> {
   const loaded: Loaded[] = [];
   let total = 0;
   let offset = 0;
-  for (const at of files) {
+  for (const [index, at] of files.entries()) {
+    // Other runs of the process get their turn.
+    if (index % 100 === 99) await setImmediate();
     const content = world.roots.read(at, { maxBytes: maxFileBytes });
     if (isRefused(content)) continue;
     const text = decodeText(content.bytes);
