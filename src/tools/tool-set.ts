@@ -1,5 +1,5 @@
 import type { Clock } from '../contracts/clock.ts';
-import type { ToolSet } from '../contracts/tool.ts';
+import type { ToolDeclaration, ToolSet } from '../contracts/tool.ts';
 import { codeSearch } from './core/code-search.ts';
 import type { CoreTool, ToolLimits } from './core/define-tool.ts';
 import { fsEdit } from './core/fs-edit.ts';
@@ -36,4 +36,9 @@ export function openToolSet(options: ToolSetOptions): ToolSet {
   const { names } = options;
   const tools = coreTools.filter((tool) => names?.includes(tool.name) ?? true).map((tool) => tool.open(world));
   return { tools, get: (name) => tools.find((tool) => tool.name === name) };
+}
+
+/** The registry for people and documents: what each tool says of itself. None of them can be performed. */
+export function describeCoreTools(): readonly ToolDeclaration[] {
+  return coreTools.map((tool) => tool.describe());
 }

@@ -40,19 +40,22 @@ interface ToolSpecification<S extends z.ZodMiniType> extends Omit<ToolDeclaratio
 /** A tool of the registry: facts as data, and a way to open it on one agent's world. */
 export interface CoreTool {
   readonly name: string;
+  describe(): ToolDeclaration;
   open(world: ToolWorld): Tool;
 }
 
 /** Makes a registry entry of a specification: JSON Schema and argument check come from the same zod schema. */
 export function defineTool<S extends z.ZodMiniType>(specification: S extends z.ZodMiniType ? ToolSpecification<S> : never): CoreTool {
   const { schema, hints, open, ...facts } = specification as ToolSpecification<S>;
+  const describe = (): ToolDeclaration => ({ ...facts, parameters: parametersOf(schema, hints ?? {}) });
+  const typed = (args: JsonObject): z.output<S> => z.parse(schema, args);
   return {
     name: facts.name,
+    describe,
     open(world) {
       const work = open(world);
       const { plan } = work;
-      const declaration = { ...facts, parameters: parametersOf(schema, hints ?? {}) };
-      const typed = (args: JsonObject): z.output<S> => z.parse(schema, args);
+      const declaration = describe();
       return {
         ...declaration,
         parse: (args) => parseArguments(declaration, schema, args),
