@@ -1,0 +1,97 @@
+import { hashJson, sha256, type Sha256 } from '../../contracts/json.ts';
+import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import type { AgentRun, RunAgentContext } from '../run-context.ts';
+import type { DecidedCall } from './decide-turn.ts';
+import { recordEvent } from './record.ts';
+
+export interface PerformInput {
+  readonly run: AgentRun;
+  readonly decided: DecidedCall & { readonly tool: Tool };
+  readonly signal: AbortSignal;
+}
+
+/** What an approval is bound to, beside the request: the target as it is and as it would become. */
+export function planHash(plan: ToolPlan): Sha256 {
+  return hashJson({ target: plan.target, before: plan.before ?? null, after: plan.after });
+}
+
+export async function planCall({ decided, signal }: PerformInput): Promise<ToolPlan | ToolResult | undefined> {
+  return await decided.tool.plan?.(decided.request.args, signal);
+}
+
+export function isPlan(value: ToolPlan | ToolResult | undefined): value is ToolPlan {
+  return value !== undefined && 'after' in value;
+}
+
+/**
+ * Does one allowed call: announces an effect in the ledger, keeps what it replaces, performs it, records the result.
+ *
+ * Contract: a call with effects happens only after its intent is durable; the returned result is the recorded one, byte
+ * for byte, with every secret already hidden.
+ */
+export async function performCall(ctx: RunAgentContext, input: PerformInput, planned?: ToolPlan): Promise<ToolResult> {
+  const { decided, signal } = input;
+  const startedMs = ctx.clock.now();
+  const plan = planned ?? (await planCall(input));
+  if (plan !== undefined && !isPlan(plan)) return await recordResult(ctx, input, { result: plan, startedMs });
+  if (decided.tool.recovery !== 'redo') await announce(ctx, input, plan);
+  const result = await decided.tool.perform(decided.request.args, plan === undefined ? { signal } : { signal, plan });
+  if (plan !== undefined && !result.isError) await recordArtifact(ctx, input, plan);
+  return await recordResult(ctx, input, { result, startedMs });
+}
+
+async function announce(ctx: RunAgentContext, { run, decided }: PerformInput, plan: ToolPlan | undefined): Promise<void> {
+  const change =
+    plan === undefined ? {} : { target: plan.target, after: plan.after, ...(plan.before === undefined ? {} : { before: plan.before }) };
+  const undo = plan?.beforeBytes === undefined ? {} : { undo: await ctx.saveUndo(decided.callId, plan.beforeBytes) };
+  await Promise.all([
+    ctx.journal.append({ kind: 'intent', callId: decided.callId, ...change, ...undo }),
+    recordEvent(ctx, run, { type: 'tool.intent', call: decided.callId, tool: decided.tool.name, request: decided.requestHash, ...change }),
+  ]);
+}
+
+async function recordArtifact(ctx: RunAgentContext, { run }: PerformInput, plan: ToolPlan): Promise<void> {
+  await recordEvent(ctx, run, { type: 'artifact.write', path: plan.target, sha256: plan.after, bytes: plan.afterBytes.length });
+}
+
+/** Hides secrets, then makes the result durable: from here on it is what the call gave. */
+export async function recordResult(
+  ctx: RunAgentContext,
+  { run, decided }: { readonly run: AgentRun; readonly decided: DecidedCall },
+  { result, startedMs }: { readonly result: ToolResult; readonly startedMs: number },
+): Promise<ToolResult> {
+  const clean = redactResult(ctx, result);
+  const atMs = ctx.clock.now();
+  await Promise.all([
+    ctx.journal.append({ kind: 'result', callId: decided.callId, atMs, durationMs: Math.max(0, atMs - startedMs), result: clean }),
+    recordEvent(ctx, run, {
+      type: 'tool.result',
+      call: decided.callId,
+      tool: decided.request.tool,
+      isError: clean.isError,
+      ...(clean.code === undefined ? {} : { code: clean.code }),
+      result: sha256(clean.text),
+    }),
+  ]);
+  const summary = clean.text.split('\n', 1)[0]?.slice(0, 160) ?? '';
+  ctx.emit({
+    type: 'tool.result',
+    call: decided.callId,
+    tool: decided.request.tool,
+    isError: clean.isError,
+    ...(clean.code === undefined ? {} : { code: clean.code }),
+    summary,
+    durationMs: Math.max(0, atMs - startedMs),
+  });
+  return clean;
+}
+
+function redactResult(ctx: RunAgentContext, result: ToolResult): ToolResult {
+  return {
+    isError: result.isError,
+    ...(result.code === undefined ? {} : { code: result.code }),
+    text: ctx.redactor.text(result.text),
+    ...(result.data === undefined ? {} : { data: ctx.redactor.json(result.data) }),
+    ...(result.source === undefined ? {} : { source: result.source }),
+  };
+}
