@@ -1,0 +1,107 @@
+import path from 'node:path';
+import { bootstrapFiles } from '../agent/bootstrap-files.ts';
+import { assemblePrompt } from '../agent/prompt.ts';
+import { runAgent, type RunOutcome } from '../agent/run-agent.ts';
+import type { AgentRun, RecordedIntent, RunAgentContext } from '../agent/run-context.ts';
+import { RunStopped } from '../agent/run-signal.ts';
+import type { JournalEntry } from '../contracts/journal.ts';
+import type { ModelClient } from '../contracts/model.ts';
+import { compilePolicy } from '../governance/policy-snapshot.ts';
+import { writeFileAtomic } from '../state/atomic-file.ts';
+import { finishRun } from './finish-run.ts';
+import type { LoadedAgent } from './load-agent.ts';
+import { agentPolicySource } from './policy-sources.ts';
+import type { RunInputs } from './pinned.ts';
+import type { RunJournal } from './run-journal.ts';
+import { watchStopFile } from './stop-file.ts';
+import type { ItemOutcome, OpenTools, WorkerContext } from './worker-context.ts';
+import type { PolicySnapshot } from '../governance/policy-snapshot.ts';
+
+export type AcceptedEntry = Extract<JournalEntry, { kind: 'accepted' }>;
+
+export interface ContinueInput {
+  readonly accepted: AcceptedEntry;
+  readonly journal: RunJournal;
+  readonly pinned: RunInputs & { readonly snapshot: PolicySnapshot };
+  readonly agent: LoadedAgent;
+  readonly model: ModelClient;
+  readonly tools: OpenTools;
+  readonly intents: ReadonlyMap<string, RecordedIntent>;
+  readonly signal: AbortSignal;
+}
+
+function isByAgent(name: string): boolean {
+  return name.startsWith('memory/') || bootstrapFiles.some((file) => file.name === name && file.author === 'agent');
+}
+
+/** What the loop works from, built from the record alone: the same for a run, a resume and a replay. */
+export function agentRunOf(accepted: AcceptedEntry, pinned: RunInputs & { readonly snapshot: PolicySnapshot }): AgentRun {
+  const files = [...pinned.files].filter(([name]) => name !== 'agent.yaml' && name !== 'roots.json');
+  const roots = JSON.parse(pinned.files.get('roots.json') ?? '[]') as string[];
+  return {
+    item: accepted.item,
+    prompt: assemblePrompt({ agent: accepted.item.agent, files: pinned.files, roots }),
+    trustedFiles: new Map(files.filter(([name]) => !isByAgent(name))),
+    untrustedFiles: new Map(files.filter(([name]) => isByAgent(name))),
+    history: pinned.history,
+    offered: pinned.tools,
+    limits: accepted.limits,
+    model: accepted.model,
+    contextTokens: accepted.contextTokens,
+    maxOutputTokens: accepted.maxOutputTokens,
+    pinnedPolicy: pinned.snapshot,
+  };
+}
+
+/** Runs what is missing of an accepted run, then finishes it. A journal that already holds a final end is only finished. */
+export async function continueRun(ctx: WorkerContext, input: ContinueInput): Promise<ItemOutcome> {
+  const run = agentRunOf(input.accepted, input.pinned);
+  const { item } = run;
+  using stopFile = watchStopFile(ctx.home.runDir(item.tenant, item.runId));
+  const timer = new AbortController();
+  const timeout = setTimeout(() => timer.abort(new RunStopped('timed-out')), run.limits.seconds * 1000);
+  try {
+    const outcome = await runAgent(runContext(ctx, input), run, AbortSignal.any([input.signal, timer.signal, stopFile.signal]));
+    const end: JournalEntry = {
+      kind: 'end',
+      atMs: ctx.clock.now(),
+      state: outcome.state,
+      reason: outcome.reason,
+      output: outcome.output,
+      totals: outcome.totals,
+    };
+    await input.journal.append(end);
+    return await finishRun(ctx, { item, outcome, entries: input.journal.all });
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+/** The outcome that a journal's end tells, for a run that died after it. */
+export function outcomeOf(end: Extract<JournalEntry, { kind: 'end' }>): RunOutcome {
+  return { state: end.state, reason: end.reason, output: end.output, totals: end.totals, waiting: [] };
+}
+
+function runContext(ctx: WorkerContext, input: ContinueInput): RunAgentContext {
+  const { item } = input.accepted;
+  const dir = ctx.home.runDir(item.tenant, item.runId);
+  return {
+    journal: input.journal,
+    ledger: { append: async (event) => await (await ctx.ledger(item.tenant)).append(event) },
+    model: input.model,
+    tools: input.tools.tools,
+    resourcesOf: input.tools.resourcesOf,
+    targetHash: input.tools.targetHash,
+    currentPolicy: async () => compilePolicy([...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, input.agent)]),
+    approvals: ctx.approvalDesk(item),
+    redactor: ctx.redactor,
+    clock: ctx.clock,
+    saveUndo: async (callId, bytes) => {
+      const name = path.join('undo', callId);
+      await writeFileAtomic(path.join(dir, name), bytes, { mode: 0o600 });
+      return name;
+    },
+    intents: input.intents,
+    emit: ctx.emit,
+  };
+}

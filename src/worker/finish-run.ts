@@ -1,0 +1,62 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import type { RunOutcome } from '../agent/run-agent.ts';
+import type { JournalEntry } from '../contracts/journal.ts';
+import { hashJson, sha256, type Sha256 } from '../contracts/json.ts';
+import type { RunItem } from '../contracts/run.ts';
+import { bundleFiles } from './bundle.ts';
+import type { ItemOutcome, WorkerContext } from './worker-context.ts';
+
+export interface FinishInput {
+  readonly item: RunItem;
+  readonly outcome: RunOutcome;
+  /** The whole journal, its end included. */
+  readonly entries: readonly JournalEntry[];
+}
+
+/**
+ * Leaves the bundle, the ledger's last word on the run and the run's row, in this order: a crash in between is
+ * repaired by the next resume, because the journal already holds the end.
+ */
+export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise<ItemOutcome> {
+  const { item, outcome } = input;
+  const files = await writeBundle(ctx, input);
+  const at = new Date(ctx.clock.now()).toISOString();
+  const accepted = input.entries.find((entry) => entry.kind === 'accepted');
+  const ledger = await ctx.ledger(item.tenant);
+  await ledger.append({
+    type: 'run.end',
+    at,
+    run: item.runId,
+    session: item.sessionId,
+    agent: item.agent,
+    state: outcome.state,
+    files,
+    instructions: hashJson(accepted?.pinned.files ?? []),
+  });
+  const { state, reason, output, totals, waiting } = outcome;
+  const { costMicroUsd, ...counts } = totals;
+  ctx.runs.update(item.runId, {
+    state,
+    reason,
+    endedMs: ctx.clock.now(),
+    ...counts,
+    ...(costMicroUsd === undefined ? {} : { costMicroUsd }),
+  });
+  const names = { run: item.runId, session: item.sessionId };
+  ctx.emit({ type: 'run.ended', ...names, state, reason, output, totals });
+  return { ...names, state, ...(outcome.code === undefined ? {} : { code: outcome.code }), reason, output, waiting };
+}
+
+/** Hash of every file of the bundle, the journal included, by path within the run's folder. */
+async function writeBundle(ctx: WorkerContext, { item, entries }: FinishInput): Promise<Record<string, Sha256>> {
+  const dir = ctx.home.runDir(item.tenant, item.runId);
+  const files = bundleFiles(entries);
+  if ([...files.keys()].some((name) => name.startsWith('tools/')))
+    await fs.mkdir(path.join(dir, 'tools'), { recursive: true, mode: 0o700 });
+  const hashes: Record<string, Sha256> = {};
+  await Promise.all([...files].map(async ([name, text]) => await fs.writeFile(path.join(dir, name), text, { mode: 0o600 })));
+  for (const [name, text] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) hashes[name] = sha256(text);
+  hashes['journal.jsonl'] = sha256(await fs.readFile(path.join(dir, 'journal.jsonl')));
+  return hashes;
+}

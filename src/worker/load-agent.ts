@@ -1,0 +1,120 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { bootstrapFiles } from '../agent/bootstrap-files.ts';
+import { agentConfig, type AgentConfig } from '../contracts/config.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import type { AgentId, TenantId } from '../contracts/ids.ts';
+import type { Home } from '../state/home.ts';
+import { readYamlFile } from '../state/read-yaml-file.ts';
+
+/** An agent as its folder says, before anything is pinned. */
+export interface LoadedAgent {
+  readonly id: AgentId;
+  readonly dir: string;
+  readonly config: AgentConfig;
+  /** `agent.yaml` as read: the agent's policy layer. */
+  readonly configText: string;
+  /** Bootstrap files and `memory/<name>.md`, by name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Absolute. */
+  readonly workspace: string;
+  /** Absolute, read-only. */
+  readonly roots: readonly { readonly name: string; readonly dir: string }[];
+  /** Sentences about repaired files. */
+  readonly notices: readonly string[];
+}
+
+const maxFileBytes = 1024 * 1024;
+
+/**
+ * Reads an agent's folder.
+ * @throws FixRequestError when there is no such agent, its configuration is wrong, or a root is not usable.
+ */
+export async function loadAgent(
+  home: Home,
+  { tenant, agent, workspace }: { readonly tenant: TenantId; readonly agent: AgentId; readonly workspace?: string },
+): Promise<LoadedAgent> {
+  const dir = home.agentDir(tenant, agent);
+  const read = await readYamlFile(path.join(dir, 'agent.yaml'), agentConfig);
+  if (read === undefined) throw await unknownAgent(home, tenant, agent);
+  const config = read.value;
+  const writable = path.resolve(home.root, workspace ?? config.workspace ?? 'workspace');
+  const roots = Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: path.resolve(home.root, folder) }));
+  refuseHomeAsRoot(home, agent, [{ name: 'workspace', dir: writable }, ...roots]);
+  const notices = read.notice === undefined ? [] : [read.notice];
+  return {
+    id: agent,
+    dir,
+    config,
+    configText: await fs.readFile(path.join(dir, 'agent.yaml'), 'utf8'),
+    files: await readFiles(dir),
+    workspace: writable,
+    roots,
+    notices,
+  };
+}
+
+async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promise<FixRequestError> {
+  const names = await listAgents(home, tenant);
+  const known =
+    names.length === 0
+      ? 'There is none yet: make one with "clawhold agents new NAME".'
+      : `Use one of these: ${names.join(', ')}; or make it with "clawhold agents new ${agent}".`;
+  return new FixRequestError('worker.unknown-agent', `There is no agent ${JSON.stringify(agent)} in ${home.dir}. ${known}`);
+}
+
+/** Names of the folders that hold an `agent.yaml`, sorted. */
+export async function listAgents(home: Home, tenant: TenantId): Promise<string[]> {
+  const folder = path.join(home.tenantDir(tenant), 'agents');
+  const entries = await fs.readdir(folder, { withFileTypes: true }).catch(() => []);
+  const names: string[] = [];
+  for (const entry of entries) {
+    if (entry.isDirectory() && (await fs.stat(path.join(folder, entry.name, 'agent.yaml')).catch(() => undefined)) !== undefined)
+      names.push(entry.name);
+  }
+  return names.toSorted();
+}
+
+async function readFiles(dir: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const { name } of bootstrapFiles) {
+    const text = await readText(path.join(dir, name));
+    if (text !== undefined) files.set(name, text);
+  }
+  const memory = await fs.readdir(path.join(dir, 'memory')).catch(() => []);
+  for (const name of memory.filter((one) => one.endsWith('.md')).toSorted()) {
+    const text = await readText(path.join(dir, 'memory', name));
+    if (text !== undefined) files.set(`memory/${name}`, text);
+  }
+  return files;
+}
+
+/** A link instead of a file is refused: what enters the prompt lies in the agent's own folder. */
+async function readText(file: string): Promise<string | undefined> {
+  const stat = await fs.lstat(file).catch(() => undefined);
+  if (stat === undefined) return undefined;
+  if (!stat.isFile())
+    throw new FixRequestError(
+      'worker.bad-agent-file',
+      `${file} is not a regular file, and only such files enter a prompt. Replace it with a file or remove it.`,
+    );
+  if (stat.size > maxFileBytes)
+    throw new FixRequestError(
+      'worker.bad-agent-file',
+      `${file} has ${stat.size} bytes, more than the ${maxFileBytes} that an agent's file may have. Shorten it.`,
+    );
+  return await fs.readFile(file, 'utf8');
+}
+
+/** An agent that could write its own home could change its grants: no root may lie in it, and none may be all of the disk. */
+function refuseHomeAsRoot(home: Home, agent: AgentId, roots: readonly { readonly name: string; readonly dir: string }[]): void {
+  for (const { name, dir } of roots) {
+    const isInside = dir === home.dir || dir.startsWith(home.dir + path.sep);
+    if (isInside || dir === path.parse(dir).root) {
+      throw new FixRequestError(
+        'worker.bad-root',
+        `The root "${name}" of agent ${agent} is ${dir}, which ${isInside ? 'lies inside the home' : 'is the whole disk'}. Give it a folder of its own.`,
+      );
+    }
+  }
+}

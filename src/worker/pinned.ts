@@ -1,0 +1,51 @@
+import type { PinnedInputs } from '../contracts/journal.ts';
+import type { Sha256 } from '../contracts/json.ts';
+import type { ToolSpec } from '../contracts/model.ts';
+import type { PolicySource } from '../contracts/policy.ts';
+import type { AgentRun } from '../agent/run-context.ts';
+import { compilePolicy, type PolicySnapshot } from '../governance/policy-snapshot.ts';
+import type { Redactor } from '../governance/redact.ts';
+import type { Objects } from '../state/objects.ts';
+
+/** What a run is made of besides its item: frozen when it is accepted, the same for a resume and a replay. */
+export interface RunInputs {
+  /** `agent.yaml`, bootstrap files and memory, in prompt order. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly tools: readonly ToolSpec[];
+  readonly policy: readonly PolicySource[];
+  readonly history: AgentRun['history'];
+}
+
+/**
+ * Puts the inputs into the content-addressed store, durably; texts go in as they enter the run: with secrets hidden.
+ * Unchanged inputs cost nothing the second time.
+ */
+export async function pinInputs(objects: Objects, inputs: RunInputs, policy: PolicySnapshot): Promise<PinnedInputs> {
+  const files = await Promise.all(
+    [...inputs.files].map(async ([name, text]) => ({ name, sha256: await objects.put(text), bytes: Buffer.byteLength(text) })),
+  );
+  const [tools, sources, history] = await Promise.all(
+    [inputs.tools, inputs.policy, inputs.history].map((value) => objects.put(JSON.stringify(value))),
+  );
+  return { files, tools: tools as Sha256, policy: sources as Sha256, policyHash: policy.hash, history: history as Sha256 };
+}
+
+/** @throws AskHumanError when a pinned input is missing or damaged. */
+export async function readPinned(objects: Objects, pinned: PinnedInputs): Promise<RunInputs & { readonly snapshot: PolicySnapshot }> {
+  const text = async (sha: Sha256): Promise<string> => Buffer.from(await objects.get(sha)).toString('utf8');
+  const files = await Promise.all(pinned.files.map(async (file) => [file.name, await text(file.sha256)] as const));
+  const [tools, policy, history] = await Promise.all([text(pinned.tools), text(pinned.policy), text(pinned.history)]);
+  const sources = JSON.parse(policy) as PolicySource[];
+  return {
+    files: new Map(files),
+    tools: JSON.parse(tools) as ToolSpec[],
+    policy: sources,
+    history: JSON.parse(history) as AgentRun['history'],
+    snapshot: compilePolicy(sources),
+  };
+}
+
+/** Hides secrets in every text that enters the prompt or the record. */
+export function redactFiles(redactor: Redactor, files: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map([...files].map(([name, text]) => [name, redactor.text(text)]));
+}

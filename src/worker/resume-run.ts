@@ -1,0 +1,131 @@
+import type { RecordedIntent } from '../agent/run-context.ts';
+import { AskHumanError, FixRequestError } from '../contracts/errors.ts';
+import type { RunId } from '../contracts/ids.ts';
+import type { Sha256 } from '../contracts/json.ts';
+import { resumableStates, type RunItem } from '../contracts/run.ts';
+import { isClaimAlive } from '../governance/ledger.ts';
+import { readLedger } from '../governance/query-ledger.ts';
+import type { RunRow } from '../state/runs.ts';
+import { continueRun, outcomeOf, type AcceptedEntry } from './continue-run.ts';
+import { finishRun } from './finish-run.ts';
+import { loadAgent } from './load-agent.ts';
+import { readPinned } from './pinned.ts';
+import { openRunJournal, type RunJournal } from './run-journal.ts';
+import type { ItemOutcome, WorkerContext } from './worker-context.ts';
+
+/**
+ * Continues a run whose process is gone, which waits for an answer, or which was stopped.
+ *
+ * Contract: one process at a time (the row's owner is exchanged atomically); a recorded model answer is not asked for
+ * again; a finished call is not repeated.
+ * @throws FixRequestError when the run cannot be continued, with the reason.
+ */
+export async function resumeRun(
+  ctx: WorkerContext,
+  id: RunId,
+  { signal, approvals }: { readonly signal: AbortSignal; readonly approvals: string },
+): Promise<ItemOutcome> {
+  const row = await takeOver(ctx, id);
+  await using journal = await openRunJournal(ctx.home, { tenant: row.tenant, runId: id });
+  if (journal.droppedBytes > 0)
+    ctx.emit({
+      type: 'notice',
+      message: `The journal of ${id} ended in a torn line of ${journal.droppedBytes} bytes, left by a crash; it was cut off.`,
+    });
+  const accepted = journal.entries.find((entry) => entry.kind === 'accepted');
+  if (accepted === undefined)
+    throw new AskHumanError(
+      'worker.journal-empty',
+      `The journal of run ${id} holds no accepted entry: the crash came before the run was recorded, so there is nothing to continue. Start it again.`,
+    );
+  const last = journal.entries.at(-1);
+  if (last?.kind === 'end' && last.state === 'done')
+    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all });
+  await recordResume(ctx, { accepted, row, approvals, journal });
+  const { item } = accepted;
+  const agent = await loadAgent(ctx.home, {
+    tenant: item.tenant,
+    agent: item.agent,
+    ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
+  });
+  const model = await ctx.openModel(accepted.model);
+  await using tools = await ctx.openTools(agent);
+  const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned);
+  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: await recordedIntents(ctx, item), signal });
+}
+
+async function takeOver(ctx: WorkerContext, id: RunId): Promise<RunRow> {
+  const row = ctx.runs.get(id);
+  if (row === undefined)
+    throw new FixRequestError('worker.unknown-run', `There is no run ${id}. "clawhold runs list" shows what there is.`);
+  if (!resumableStates.has(row.state))
+    throw new FixRequestError(
+      'worker.not-resumable',
+      `Run ${id} is ${row.state} (${row.reason}): there is nothing left to continue. Start a new one in its session with --session ${row.session}.`,
+    );
+  if (row.state === 'running' && row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(row.tenant), row.owner)) {
+    throw new FixRequestError(
+      'worker.run-busy',
+      `Run ${id} is at work in another process. Follow it with "clawhold runs tail ${id}", or stop it with "clawhold runs stop ${id}" first.`,
+    );
+  }
+  const { claimId } = await ctx.ledger(row.tenant);
+  if (!ctx.runs.takeOver(id, row.owner, claimId))
+    throw new FixRequestError(
+      'worker.run-busy',
+      `Run ${id} was taken by another process just now. Follow it with "clawhold runs tail ${id}".`,
+    );
+  ctx.runs.update(id, { state: 'running', reason: '' });
+  return row;
+}
+
+interface ResumeRecord {
+  readonly accepted: AcceptedEntry;
+  readonly row: RunRow;
+  readonly approvals: string;
+  readonly journal: RunJournal;
+}
+
+async function recordResume(ctx: WorkerContext, { accepted, row, approvals, journal }: ResumeRecord): Promise<void> {
+  const { item } = accepted;
+  const from = row.state === 'running' ? 'interrupted' : row.state;
+  const atMs = ctx.clock.now();
+  const ledger = await ctx.ledger(item.tenant);
+  await Promise.all([
+    journal.append({ kind: 'resumed', atMs, build: ctx.build, from, approvals }),
+    ledger.append({
+      type: 'run.resumed',
+      at: new Date(atMs).toISOString(),
+      run: item.runId,
+      session: item.sessionId,
+      agent: item.agent,
+      principal: item.principal,
+      from,
+      build: ctx.build,
+    }),
+  ]);
+  ctx.emit({
+    type: 'run.started',
+    run: item.runId,
+    session: item.sessionId,
+    agent: item.agent,
+    model: accepted.model,
+    isScripted: accepted.isScripted,
+    isResumed: true,
+  });
+}
+
+/** What the run had announced and perhaps done: the ledger is asked, because it is written before the effect. */
+async function recordedIntents(ctx: WorkerContext, item: RunItem): Promise<Map<string, RecordedIntent>> {
+  const intents = new Map<string, RecordedIntent>();
+  for await (const { event } of readLedger(ctx.home.ledgerDir(item.tenant), { run: item.runId, type: 'tool.intent' })) {
+    if (event.type !== 'tool.intent') continue;
+    const { call, target, before, after } = event;
+    intents.set(call, {
+      ...(target === undefined ? {} : { target }),
+      ...(before === undefined ? {} : { before: before as Sha256 }),
+      ...(after === undefined ? {} : { after: after as Sha256 }),
+    });
+  }
+  return intents;
+}

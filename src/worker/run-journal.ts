@@ -1,0 +1,27 @@
+import path from 'node:path';
+import type { Journal, JournalEntry } from '../contracts/journal.ts';
+import type { RunItem } from '../contracts/run.ts';
+import type { Home } from '../state/home.ts';
+import { openJournal } from '../state/journal.ts';
+
+/** A run's journal that remembers what was added, so that the bundle needs no second reading of the file. */
+export interface RunJournal extends Journal, AsyncDisposable {
+  /** What stood there and what was added since. */
+  readonly all: readonly JournalEntry[];
+  readonly droppedBytes: number;
+}
+
+export async function openRunJournal(home: Home, item: Pick<RunItem, 'tenant' | 'runId'>): Promise<RunJournal> {
+  const journal = await openJournal(path.join(home.runDir(item.tenant, item.runId), 'journal.jsonl'));
+  const all = [...journal.entries];
+  return {
+    entries: journal.entries,
+    all,
+    droppedBytes: journal.droppedBytes,
+    append: async (entry) => {
+      all.push(entry);
+      await journal.append(entry);
+    },
+    [Symbol.asyncDispose]: async () => await journal[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,177 @@
+import { bootstrapFiles } from '../agent/bootstrap-files.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import type { SessionId, TenantId } from '../contracts/ids.ts';
+import { hashJson, sha256 } from '../contracts/json.ts';
+import type { ModelClient } from '../contracts/model.ts';
+import type { RunItem, RunLimits } from '../contracts/run.ts';
+import { isClaimAlive } from '../governance/ledger.ts';
+import { compilePolicy } from '../governance/policy-snapshot.ts';
+import type { RunRow } from '../state/runs.ts';
+import { continueRun, type AcceptedEntry } from './continue-run.ts';
+import { loadAgent, type LoadedAgent } from './load-agent.ts';
+import { offeredTools } from './offered-tools.ts';
+import { pinInputs, readPinned, redactFiles, type RunInputs } from './pinned.ts';
+import { agentPolicySource } from './policy-sources.ts';
+import { openRunJournal } from './run-journal.ts';
+import { sessionHistory } from './session-history.ts';
+import type { ItemOutcome, WorkerContext } from './worker-context.ts';
+
+/**
+ * Accepts a new item and runs it: everything it depends on is pinned and durable before the first model call.
+ * @throws FixRequestError for a wrong agent, model, policy or session: then nothing was recorded.
+ */
+export async function startRun(ctx: WorkerContext, given: RunItem, signal: AbortSignal): Promise<ItemOutcome> {
+  const item: RunItem = { ...given, input: ctx.redactor.text(given.input) };
+  const agent = await loadAgent(ctx.home, {
+    tenant: item.tenant,
+    agent: item.agent,
+    ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
+  });
+  for (const message of agent.notices) ctx.emit({ type: 'notice', message });
+  const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
+  await refuseBusySession(ctx, item.tenant, item.sessionId);
+  const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
+  const snapshot = compilePolicy(sources);
+  await using tools = await ctx.openTools(agent);
+  const inputs: RunInputs = {
+    files: pinnedFiles(ctx, agent),
+    tools: offeredTools(agent, tools),
+    policy: sources,
+    history: await sessionHistory(ctx, item),
+  };
+  const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot });
+  await using journal = await openRunJournal(ctx.home, item);
+  await recordStart(ctx, accepted, journal);
+  if (!model.facts.hasPrice)
+    ctx.emit({
+      type: 'notice',
+      message: `${model.facts.model} has no price in llm.yaml: its cost is unknown, and only the token limit bounds this run.`,
+    });
+  const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned);
+  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: new Map(), signal });
+}
+
+interface Parts {
+  readonly item: RunItem;
+  readonly agent: LoadedAgent;
+  readonly model: ModelClient;
+  readonly inputs: RunInputs;
+  readonly snapshot: ReturnType<typeof compilePolicy>;
+}
+
+async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, snapshot }: Parts): Promise<AcceptedEntry> {
+  return {
+    kind: 'accepted',
+    v: 1,
+    atMs: ctx.clock.now(),
+    build: ctx.build,
+    item: { ...item, workspace: agent.workspace },
+    model: model.facts.model,
+    isScripted: model.facts.isScripted,
+    contextTokens: model.facts.contextTokens,
+    maxOutputTokens: model.facts.maxOutputTokens,
+    limits: lowestLimits(ctx.limits, agent.config.limits ?? {}, item.limits ?? {}),
+    pinned: await pinInputs(ctx.objects(item.tenant), inputs, snapshot),
+  };
+}
+
+async function recordStart(
+  ctx: WorkerContext,
+  accepted: AcceptedEntry,
+  journal: { append(entry: AcceptedEntry): Promise<void> },
+): Promise<void> {
+  const { item } = accepted;
+  const ledger = await ctx.ledger(item.tenant);
+  ctx.runs.insert(firstRow(accepted, ledger.claimId));
+  await Promise.all([
+    journal.append(accepted),
+    ledger.append({
+      type: 'run.start',
+      at: new Date(accepted.atMs).toISOString(),
+      run: item.runId,
+      session: item.sessionId,
+      agent: item.agent,
+      principal: item.principal,
+      door: item.door,
+      inputHash: sha256(item.input),
+      pinned: hashJson(accepted.pinned),
+      model: accepted.model,
+    }),
+  ]);
+  ctx.emit({
+    type: 'run.started',
+    run: item.runId,
+    session: item.sessionId,
+    agent: item.agent,
+    model: accepted.model,
+    isScripted: accepted.isScripted,
+    isResumed: false,
+  });
+}
+
+function firstRow({ item, model, atMs }: AcceptedEntry, owner: string): RunRow {
+  const { runId, sessionId, tenant, agent, door } = item;
+  const counts = { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0 };
+  const times = { createdMs: atMs, startedMs: atMs };
+  return {
+    id: runId,
+    session: sessionId,
+    tenant,
+    agent,
+    door,
+    model,
+    owner,
+    state: 'running',
+    reason: '',
+    inputPreview: item.input.slice(0, 200),
+    ...times,
+    ...counts,
+  };
+}
+
+/** In prompt order, with `agent.yaml` first; the names of the roots are part of the prompt. */
+function pinnedFiles(ctx: WorkerContext, agent: LoadedAgent): Map<string, string> {
+  const known = bootstrapFiles.map((file) => file.name);
+  const memory = [...agent.files.keys()].filter((name) => name.startsWith('memory/'));
+  const files = new Map([
+    ['agent.yaml', agent.configText],
+    ['roots.json', JSON.stringify(agent.roots.map((root) => root.name))],
+  ]);
+  for (const name of [...known, ...memory]) {
+    const text = agent.files.get(name);
+    if (text !== undefined) files.set(name, text);
+  }
+  return redactFiles(ctx.redactor, files);
+}
+
+type PartialLimits = { readonly [K in keyof RunLimits]?: RunLimits[K] | undefined };
+
+/** The lowest of each wins: a lower layer can only tighten. */
+export function lowestLimits(...layers: readonly PartialLimits[]): RunLimits {
+  const lowest = (name: keyof RunLimits): number => Math.min(...layers.map((layer) => layer[name] ?? Infinity));
+  return {
+    turns: lowest('turns'),
+    seconds: lowest('seconds'),
+    toolCalls: lowest('toolCalls'),
+    tokens: lowest('tokens'),
+    usd: lowest('usd'),
+  };
+}
+
+/** Two runs at once in one conversation would each miss what the other said. */
+async function refuseBusySession(ctx: WorkerContext, tenant: TenantId, session: SessionId): Promise<void> {
+  const page: readonly { readonly id: string; readonly owner?: string | undefined }[] = ctx.runs.list({
+    tenant,
+    session,
+    state: 'running',
+    limit: 10,
+  });
+  for (const row of page) {
+    if (row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(tenant), row.owner)) {
+      throw new FixRequestError(
+        'worker.session-busy',
+        `Session ${session} is at work in run ${row.id}. Wait until it ends (clawhold runs tail ${row.id}), or begin a new session.`,
+      );
+    }
+  }
+}

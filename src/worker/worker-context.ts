@@ -1,0 +1,58 @@
+import type { ApprovalDesk } from '../agent/approval-desk.ts';
+import type { RunEvent } from '../agent/run-events.ts';
+import type { RunAgentContext } from '../agent/run-context.ts';
+import type { Clock } from '../contracts/clock.ts';
+import type { RunId, TenantId } from '../contracts/ids.ts';
+import type { Sha256 } from '../contracts/json.ts';
+import type { ModelClient } from '../contracts/model.ts';
+import type { PolicySource } from '../contracts/policy.ts';
+import type { RunItem, RunLimits } from '../contracts/run.ts';
+import type { Ledger } from '../governance/ledger.ts';
+import type { Redactor } from '../governance/redact.ts';
+import type { Home } from '../state/home.ts';
+import type { Objects } from '../state/objects.ts';
+import type { Runs } from '../state/runs.ts';
+import type { LoadedAgent } from './load-agent.ts';
+
+/** An agent's tools, open on its roots. */
+export interface OpenTools extends Pick<RunAgentContext, 'tools' | 'resourcesOf' | 'targetHash'>, AsyncDisposable {
+  /** A planned target as text; undefined when it does not exist. */
+  readTarget(target: string): Promise<string | undefined>;
+  /** Takes back one change, if the target still holds `expect`; else the reason why not. */
+  restoreTarget(
+    target: string,
+    restore: { readonly beforeBytes: Uint8Array | undefined; readonly expect: Sha256 },
+  ): Promise<string | undefined>;
+}
+
+/** The part of an installation that a worker needs; the wiring fills it. */
+export interface WorkerContext {
+  readonly home: Home;
+  readonly clock: Clock;
+  /** Version and commit of this program, for the record. */
+  readonly build: string;
+  /** Ceilings: an agent or a flag can only lower them. */
+  readonly limits: RunLimits;
+  readonly defaultModel: string | undefined;
+  readonly runs: Runs;
+  readonly objects: (tenant: TenantId) => Objects;
+  readonly ledger: (tenant: TenantId) => Promise<Ledger>;
+  readonly redactor: Redactor;
+  readonly openModel: (ref: string | undefined) => Promise<ModelClient>;
+  readonly openTools: (agent: Pick<LoadedAgent, 'id' | 'dir' | 'config' | 'workspace' | 'roots'>) => Promise<OpenTools>;
+  /** Platform and tenant policy as they are on the disk now. */
+  readonly policyFiles: (tenant: TenantId) => Promise<readonly PolicySource[]>;
+  readonly approvalDesk: (item: RunItem) => ApprovalDesk;
+  readonly emit: (event: RunEvent) => void;
+}
+
+/** What a door gets back for one item. */
+export interface ItemOutcome {
+  readonly run: RunId;
+  readonly session: string;
+  readonly state: string;
+  readonly code?: string;
+  readonly reason: string;
+  readonly output: string;
+  readonly waiting: readonly string[];
+}
