@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
 import type { Finder, Span } from './find.ts';
 
@@ -35,7 +36,7 @@ export function findPattern(pattern: NamedPattern): Finder {
 function compile({ name, regex }: NamedPattern): RegExp {
   if (regex.length > maxSource) throw badPattern(name, `it is longer than ${maxSource} letters`);
   // Adds the regular expression flag `l`; nothing else changes.
-  process.getBuiltinModule('node:v8').setFlagsFromString('--enable-experimental-regexp-engine');
+  setFlagsFromString('--enable-experimental-regexp-engine');
   let compiled: RegExp;
   try {
     compiled = new RegExp(regex, linearFlags);

@@ -1,0 +1,51 @@
+import type { RunEvent } from '../agent/run-events.ts';
+import type { Approval } from '../contracts/approval.ts';
+import type { ClawholdConfig, LlmConfig } from '../contracts/config.ts';
+import type { TenantId } from '../contracts/ids.ts';
+import type { PolicySource } from '../contracts/policy.ts';
+import type { ApprovalSurface } from '../contracts/run.ts';
+import type { Ledger } from '../governance/ledger.ts';
+import type { Redactor } from '../governance/redact.ts';
+import type { Approvals } from '../state/approvals.ts';
+import type { Database } from '../state/database.ts';
+import type { Home } from '../state/home.ts';
+import type { Runs } from '../state/runs.ts';
+import type { Sessions } from '../state/sessions.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** How one command wants its runs to behave. */
+export interface WorkerOptions {
+  readonly emit: (event: RunEvent) => void;
+  readonly surface: ApprovalSurface;
+  readonly askTerminal?: (approval: Approval, signal: AbortSignal) => Promise<'approved' | 'denied' | undefined>;
+}
+
+/**
+ * One installation, opened part by part: a command pays for what it uses. Everything opened is closed with it, in
+ * reverse order.
+ */
+export interface App extends AsyncDisposable {
+  readonly env: Env;
+  readonly cwd: string;
+  readonly tenant: TenantId;
+  /** Where the signing key and other things of this user lie, outside every home and workspace. */
+  readonly userDir: string;
+  /** @throws FixRequestError when there is no home here. */
+  home(): Promise<Home>;
+  config(): Promise<ClawholdConfig>;
+  llm(): Promise<LlmConfig | undefined>;
+  database(): Promise<Database>;
+  runs(): Promise<Runs>;
+  approvals(): Promise<Approvals>;
+  sessions(): Promise<Sessions>;
+  ledger(): Promise<Ledger>;
+  redactor(): Promise<Redactor>;
+  policyFiles(): Promise<readonly PolicySource[]>;
+  /** An agent's tools on its roots. */
+  readonly openTools: WorkerContext['openTools'];
+  worker(options: WorkerOptions): Promise<WorkerContext>;
+  /** Sentences about files that were repaired while opening. */
+  readonly notices: string[];
+}

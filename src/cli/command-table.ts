@@ -1,0 +1,29 @@
+import type { CliCommand } from './command.ts';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: CliCommand }>;
+}
+
+/** Every verb, with its line in `--help`. The file behind it is read only when the verb is used. */
+export const commandTable: readonly CommandEntry[] = [
+  { name: 'init', summary: 'make a home (.clawhold) and a first agent here', load: async () => await import('./commands/init.ts') },
+  { name: 'ask', summary: 'send one message to an agent', load: async () => await import('./commands/ask.ts') },
+  { name: 'run', summary: "start an agent's standing task", load: async () => await import('./commands/run.ts') },
+  {
+    name: 'runs',
+    summary: 'list, show, follow, stop, resume, replay, undo and prune runs',
+    load: async () => await import('./commands/runs.ts'),
+  },
+  { name: 'agents', summary: 'list, show, make and validate agents', load: async () => await import('./commands/agents.ts') },
+  { name: 'approvals', summary: 'answer the questions of waiting runs', load: async () => await import('./commands/approvals.ts') },
+  {
+    name: 'tools',
+    summary: "list and show tools, or call one with an agent's rights",
+    load: async () => await import('./commands/tools.ts'),
+  },
+  { name: 'audit', summary: 'follow, query, verify and export the ledger', load: async () => await import('./commands/audit.ts') },
+  { name: 'config', summary: 'get, set and validate configuration', load: async () => await import('./commands/config.ts') },
+  { name: 'demo', summary: 'watch an agent work on a folder, in a throw-away home', load: async () => await import('./commands/demo.ts') },
+];

@@ -1,0 +1,47 @@
+import { parseAgentId } from '../../contracts/ids.ts';
+import { printResult, type CliCommand } from '../command.ts';
+
+interface InitFlags {
+  readonly agent: string;
+  readonly template: string;
+}
+
+export const command: CliCommand = {
+  configure(verb, context) {
+    verb
+      .argument('[folder]', 'where to make .clawhold', '.')
+      .option('-a, --agent <name>', 'name of the first agent', 'main')
+      .option('-t, --template <name>', 'what it may do: small-box, scribe or scout', 'small-box');
+    verb.action(async (folder: string, flags: InitFlags) => {
+      const { app, io } = context;
+      const path = await import('node:path');
+      const agent = parseAgentId(flags.agent);
+      const { chooseTemplate, makeAgent } = await import('../make-agent.ts');
+      chooseTemplate(flags.template);
+      const [{ createHome }, { fillHome }, { detectModels }, fs] = await Promise.all([
+        import('../../state/home.ts'),
+        import('../make-home.ts'),
+        import('../../models/detect.ts'),
+        import('node:fs/promises'),
+      ]);
+      const detected = await detectModels({ env: app.env });
+      const home = createHome(path.resolve(app.cwd, folder));
+      const made = await fillHome(home, detected);
+      const dir = await makeAgent(home, { tenant: app.tenant, agent, template: flags.template });
+      await fs.mkdir(path.join(home.root, 'workspace'), { recursive: true });
+      const lines = [
+        `Made ${home.dir} with the agent "${agent}" (template ${flags.template}).`,
+        detected.sentence,
+        '',
+        'Next:',
+        `  clawhold ask --agent ${agent} "hello"`,
+        `  edit ${path.join(dir, 'SOUL.md')} and agent.yaml beside it: who the agent is, and what it may do`,
+      ];
+      printResult(
+        io,
+        { home: home.dir, agent, template: flags.template, model: detected.model, isScripted: detected.isScripted, made, agentDir: dir },
+        lines.join('\n'),
+      );
+    });
+  },
+};

@@ -1,0 +1,20 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { stopFileName } from '../../worker/stop-file.ts';
+import { FixRequestError } from '../../contracts/errors.ts';
+import { printResult, type CommandContext } from '../command.ts';
+import { findRun, liveState } from './find-run.ts';
+
+/** Asks the process that works on the run to end it cleanly, wherever it runs on this home. */
+export async function stopRun(context: CommandContext, id: string | undefined): Promise<void> {
+  const { app, io } = context;
+  const row = await findRun(context, id);
+  const state = await liveState(context, row);
+  if (state !== 'running') throw new FixRequestError('cli.not-running', `Run ${row.id} is ${state}, so there is nothing to stop.`);
+  await fs.writeFile(path.join((await app.home()).runDir(row.tenant, row.id), stopFileName), '', { mode: 0o600 });
+  printResult(
+    io,
+    { run: row.id },
+    `Asked run ${row.id} to stop; it ends after its current step. Continue it later with: clawhold runs resume ${row.id}`,
+  );
+}

@@ -1,0 +1,96 @@
+import type { RunEvent } from '../agent/run-events.ts';
+import type { RunItem, RunTotals } from '../contracts/run.ts';
+import { runItem } from '../worker/run-item.ts';
+import { startRun } from '../worker/start-run.ts';
+import type { ItemOutcome, WorkerContext } from '../worker/worker-context.ts';
+import type { CommandContext } from './command.ts';
+import { exitCodeOfRun } from './exit-codes.ts';
+import { renderForPeople } from './render-events.ts';
+import type { RunFlags } from './run-options.ts';
+
+/** Runs an item through the worker, shows it, prints its result and sets the exit code. */
+export async function driveItem(context: CommandContext, item: RunItem, flags: RunFlags): Promise<void> {
+  await drive(
+    context,
+    flags,
+    async (worker) => await runItem({ agent: async (one, signal) => await startRun(worker, one, signal) }, item, context.signal),
+  );
+  (await context.app.sessions()).setLastRun(item.sessionId, item.runId);
+}
+
+/** The same for any way to get an outcome out of a worker. */
+export async function drive(
+  context: CommandContext,
+  flags: Pick<RunFlags, 'approvals' | 'events'>,
+  work: (worker: WorkerContext) => Promise<ItemOutcome>,
+): Promise<ItemOutcome> {
+  const { app, io } = context;
+  const shown = showEvents(context, flags);
+  const surface = flags.approvals ?? (io.isTerminal && !io.isJson ? 'terminal' : 'deny');
+  const { askTerminal } = await import('./ask-terminal.ts');
+  const worker = await app.worker({
+    emit: shown.emit,
+    surface,
+    askTerminal: async (approval, signal) => await askTerminal(io, approval, signal),
+  });
+  for (const message of app.notices) shown.emit({ type: 'notice', message });
+  const outcome = await work(worker);
+  await printOutcome(context, { outcome, shown, isEvents: flags.events === true });
+  context.exit(exitCodeOfRun(outcome));
+  return outcome;
+}
+
+interface Shown {
+  readonly emit: (event: RunEvent) => void;
+  readonly notices: string[];
+  started?: Extract<RunEvent, { type: 'run.started' }>;
+  totals?: RunTotals;
+}
+
+/** NDJSON for `--events`, silence for `--json`, prose for people. */
+function showEvents({ io }: CommandContext, flags: Pick<RunFlags, 'events'>): Shown {
+  const show =
+    flags.events === true ? (event: RunEvent): void => io.out(`${JSON.stringify(event)}\n`) : io.isJson ? undefined : renderForPeople(io);
+  const shown: Shown = {
+    notices: [],
+    emit: (event) => {
+      if (event.type === 'notice') shown.notices.push(event.message);
+      if (event.type === 'run.started') shown.started = event;
+      if (event.type === 'run.ended') shown.totals = event.totals;
+      show?.(event);
+    },
+  };
+  return shown;
+}
+
+async function printOutcome(
+  { app, io }: CommandContext,
+  { outcome, shown, isEvents }: { readonly outcome: ItemOutcome; readonly shown: Shown; readonly isEvents: boolean },
+): Promise<void> {
+  if (isEvents) return;
+  const bundle = (await app.home()).runDir(app.tenant, outcome.run);
+  if (io.isJson) {
+    const { model, isScripted } = shown.started ?? { model: undefined, isScripted: undefined };
+    const facts = { ...outcome, model, isScripted, totals: shown.totals, bundle, notices: shown.notices };
+    const isDone = outcome.state === 'done';
+    const failure = isDone
+      ? {}
+      : { error: { code: outcome.code ?? `run.${outcome.state}`, message: outcome.reason, remedy: remedyOf(outcome.state) } };
+    io.out(`${JSON.stringify({ ok: isDone, ...failure, ...facts })}\n`);
+    return;
+  }
+  const hint = outcome.state === 'waiting' ? `; answer with: clawhold approvals show ${outcome.waiting[0] ?? ''}` : '';
+  if (outcome.state !== 'done') io.err(`${io.color.yellow(outcome.state)}: ${outcome.reason}${hint}\n`);
+  io.err(io.color.dim(`${outcome.state}  ${summaryOf(shown.totals)}  ${bundle}\n`));
+}
+
+function remedyOf(state: string): string {
+  if (state === 'waiting') return 'ask-human';
+  return state === 'cancelled' || state === 'limited' ? 'retry' : 'give-up';
+}
+
+function summaryOf(totals: RunTotals | undefined): string {
+  if (totals === undefined) return '';
+  const cost = totals.costMicroUsd === undefined ? 'cost unknown' : `${(totals.costMicroUsd / 1e6).toFixed(4)} USD`;
+  return `${totals.turns} turns, ${totals.toolCalls} tool calls, ${totals.inputTokens}+${totals.outputTokens} tokens, ${cost}`;
+}

@@ -1,0 +1,38 @@
+import { assemblePrompt, type PromptPart } from '../agent/prompt.ts';
+import type { AgentConfig } from '../contracts/config.ts';
+import type { AgentId } from '../contracts/ids.ts';
+import { compilePolicy } from '../governance/policy-snapshot.ts';
+import { loadAgent } from '../worker/load-agent.ts';
+import { offeredTools } from '../worker/offered-tools.ts';
+import { agentPolicySource } from '../worker/policy-sources.ts';
+import type { App } from './app.ts';
+
+export interface AgentFacts {
+  readonly agent: AgentId;
+  readonly dir: string;
+  readonly workspace: string;
+  readonly roots: readonly { readonly name: string; readonly dir: string }[];
+  readonly config: AgentConfig;
+  readonly tools: readonly string[];
+  readonly parts: readonly PromptPart[];
+  readonly promptBytes: number;
+}
+
+/** Everything a run of this agent would begin with, checked: configuration, policy with its examples, files. */
+export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
+  const agent = await loadAgent(await app.home(), { tenant: app.tenant, agent: id });
+  await using tools = await app.openTools(agent);
+  compilePolicy([...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)], { tools: tools.tools.tools });
+  const offered = offeredTools(agent, tools);
+  const prompt = assemblePrompt({ agent: id, files: agent.files, roots: agent.roots.map((root) => root.name) });
+  return {
+    agent: id,
+    dir: agent.dir,
+    workspace: agent.workspace,
+    roots: agent.roots,
+    config: agent.config,
+    tools: offered.map((tool) => tool.name),
+    parts: prompt.parts,
+    promptBytes: Buffer.byteLength(prompt.system) + Buffer.byteLength(JSON.stringify(offered)),
+  };
+}

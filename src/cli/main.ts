@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { version } from './build-id.ts';
+
+/** Fast answers first: nothing else is loaded for them. */
+const [first] = process.argv.slice(2);
+if (first === '--version' || first === '-V') {
+  process.stdout.write(`${version()}\n`);
+} else {
+  const { runCli } = await import('./run-cli.ts');
+  process.exitCode = await runCli(process.argv.slice(2));
+}

@@ -1,0 +1,46 @@
+import { systemClock } from '../contracts/clock.ts';
+import { defaultLimits, type ClawholdConfig } from '../contracts/config.ts';
+import { openModel } from '../models/open-model.ts';
+import { openObjects } from '../state/open-objects.ts';
+import { openApprovalDesk } from '../worker/approval-desk.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import type { App, WorkerOptions } from './app.ts';
+import { buildId } from './build-id.ts';
+
+const defaultExpiryMinutes = 24 * 60;
+
+/** Everything that a worker needs, on one installation. */
+export async function openWorker(app: App, options: WorkerOptions): Promise<WorkerContext> {
+  const [home, config, llm] = await Promise.all([app.home(), app.config(), app.llm()]);
+  const [runs, approvals, redactor] = await Promise.all([app.runs(), app.approvals(), app.redactor()]);
+  const expiresMs = (config.approvals?.expiresMinutes ?? defaultExpiryMinutes) * 60_000;
+  return {
+    home,
+    clock: systemClock,
+    build: buildId(),
+    limits: ceilingsOf(config),
+    defaultModel: config.model,
+    runs,
+    objects: (tenant) => openObjects({ driver: 'disk', dir: home.objectsDir(tenant) }),
+    ledger: async () => await app.ledger(),
+    redactor,
+    openModel: async (ref) => await openModel({ llm, env: app.env, homeDir: home.dir, ...(ref === undefined ? {} : { ref }) }),
+    openTools: async (agent) => await app.openTools(agent),
+    policyFiles: async () => await app.policyFiles(),
+    approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options }, item),
+    emit: options.emit,
+  };
+}
+
+/** The configured ceilings; what is not configured has its default. */
+function ceilingsOf(config: ClawholdConfig): WorkerContext['limits'] {
+  const given = config.limits ?? {};
+  const { turns, seconds, toolCalls, tokens, usd } = defaultLimits;
+  return {
+    turns: given.turns ?? turns,
+    seconds: given.seconds ?? seconds,
+    toolCalls: given.toolCalls ?? toolCalls,
+    tokens: given.tokens ?? tokens,
+    usd: given.usd ?? usd,
+  };
+}

@@ -1,0 +1,123 @@
+import { Option, type Command } from 'commander';
+import { FixRequestError } from '../contracts/errors.ts';
+import { newRunId, newSessionId, parseAgentId, parseSessionId, type AgentId, type SessionId } from '../contracts/ids.ts';
+import type { ApprovalSurface, RunItem, RunLimits } from '../contracts/run.ts';
+import type { CommandContext } from './command.ts';
+
+/** The flags that `ask` and `run` share, as commander gives them. */
+export interface RunFlags {
+  readonly agent?: string;
+  readonly session?: string;
+  readonly continue?: boolean;
+  readonly workspace?: string;
+  readonly model?: string;
+  readonly maxTurns?: string;
+  readonly maxSeconds?: string;
+  readonly maxUsd?: string;
+  readonly approvals?: ApprovalSurface;
+  readonly events?: boolean;
+  readonly json?: boolean;
+}
+
+export function addRunFlags(command: Command): void {
+  command
+    .option('-a, --agent <name>', 'which agent (default: the only one, or "main")')
+    .option('-s, --session <id>', 'continue this session')
+    .option('-c, --continue', "continue the agent's latest session")
+    .option('-w, --workspace <dir>', 'writable folder instead of the configured one')
+    .option('-m, --model <provider/name>', 'model instead of the configured one')
+    .option('--max-turns <n>', 'at most this many model calls')
+    .option('--max-seconds <n>', 'at most this long')
+    .option('--max-usd <n>', 'at most this cost')
+    .addOption(
+      new Option(
+        '--approvals <where>',
+        'who answers questions: the terminal, nobody yet (the run parks, exit 4), or nobody (denied)',
+      ).choices(['terminal', 'wait', 'deny']),
+    )
+    .option('--events', 'print every event as one JSON line');
+}
+
+/** Turns flags into the item that every door makes. @throws FixRequestError for a wrong flag. */
+export async function itemFromFlags(context: CommandContext, flags: RunFlags, input: string): Promise<RunItem> {
+  const { app } = context;
+  const agent = await chooseAgent(context, flags.agent);
+  const nowMs = Date.now();
+  const limits = limitsFrom(flags);
+  return {
+    kind: 'agent',
+    runId: newRunId(nowMs),
+    sessionId: await chooseSession(context, { agent, flags, nowMs }),
+    tenant: app.tenant,
+    agent,
+    door: 'cli',
+    principal: localUser(context),
+    input,
+    ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...(flags.workspace === undefined ? {} : { workspace: flags.workspace }),
+    ...(limits === undefined ? {} : { limits }),
+  };
+}
+
+/** Who sits at this machine. */
+export function localUser({ app }: CommandContext): RunItem['principal'] {
+  return { kind: 'user', id: app.env['USER'] ?? app.env['LOGNAME'] ?? 'local' };
+}
+
+/** The named agent; without a name the only one there is, or `main`. */
+export async function chooseAgent({ app }: CommandContext, name: string | undefined): Promise<AgentId> {
+  if (name !== undefined) return parseAgentId(name);
+  const { listAgents } = await import('../worker/load-agent.ts');
+  const names = await listAgents(await app.home(), app.tenant);
+  if (names.includes('main')) return parseAgentId('main');
+  const [only, ...others] = names;
+  if (only !== undefined && others.length === 0) return parseAgentId(only);
+  const what = only === undefined ? 'there is none yet; make one with "clawhold agents new NAME"' : `there are ${names.join(', ')}`;
+  throw new FixRequestError('cli.which-agent', `No agent was named, and ${what}. Choose one with --agent NAME.`);
+}
+
+async function chooseSession(
+  { app }: CommandContext,
+  { agent, flags, nowMs }: { readonly agent: AgentId; readonly flags: RunFlags; readonly nowMs: number },
+): Promise<SessionId> {
+  const sessions = await app.sessions();
+  if (flags.session !== undefined) {
+    const id = parseSessionId(flags.session);
+    const known = sessions.get(id);
+    if (known === undefined || known.agent !== agent)
+      throw new FixRequestError(
+        'cli.unknown-session',
+        `Agent ${agent} has no session ${id}. "clawhold runs list" shows sessions; leave --session out to begin a new one.`,
+      );
+    return id;
+  }
+  if (flags.continue === true) {
+    const latest = sessions.latest(app.tenant, agent);
+    if (latest === undefined)
+      throw new FixRequestError('cli.no-session', `Agent ${agent} has no session to continue yet. Leave --continue out to begin one.`);
+    return latest.id;
+  }
+  const id = newSessionId(nowMs);
+  sessions.create({ id, tenant: app.tenant, agent, createdMs: nowMs });
+  return id;
+}
+
+function limitsFrom(flags: RunFlags): Partial<RunLimits> | undefined {
+  const limits = {
+    ...(flags.maxTurns === undefined ? {} : { turns: positive('--max-turns', flags.maxTurns, true) }),
+    ...(flags.maxSeconds === undefined ? {} : { seconds: positive('--max-seconds', flags.maxSeconds, false) }),
+    ...(flags.maxUsd === undefined ? {} : { usd: positive('--max-usd', flags.maxUsd, false) }),
+  };
+  return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+function positive(flag: string, text: string, isWhole: boolean): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0 || (isWhole && !Number.isInteger(value))) {
+    throw new FixRequestError(
+      'cli.bad-number',
+      `${flag} was given ${JSON.stringify(text)}, which is not a ${isWhole ? 'whole ' : ''}number above 0. Give one, for example ${flag} 10.`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,94 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { systemClock } from '../contracts/clock.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import { parseTenantId, type TenantId } from '../contracts/ids.ts';
+import type { Home } from '../state/home.ts';
+import type { App, Env } from './app.ts';
+
+/** The only place that reads the process's environment. */
+export function processEnv(): Env {
+  return process.env;
+}
+
+/** Where the signing key and other things of this user lie. */
+function userDirOf(env: Env): string {
+  return env['CLAWHOLD_CONFIG_HOME'] ?? path.join(env['XDG_CONFIG_HOME'] ?? path.join(os.homedir(), '.config'), 'clawhold');
+}
+
+/** Wires one installation; opens nothing yet. */
+export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }): App {
+  const stack = new AsyncDisposableStack();
+  const base = { env, cwd, tenant: parseTenantId('default'), userDir: userDirOf(env), notices: [] as string[] };
+  const files = fileParts(base);
+  const app: App = {
+    ...base,
+    ...files,
+    ...storeParts(stack, base, files.home),
+    redactor: once(async () => {
+      const [{ createRedactor }, { secretsOf }] = await Promise.all([import('../governance/redact.ts'), import('../models/open-model.ts')]);
+      return createRedactor({ secrets: secretsOf(await files.llm(), env), patterns: (await files.config()).redaction?.patterns ?? [] });
+    }),
+    openTools: async (agent) => {
+      const { openAgentTools } = await import('./agent-tools.ts');
+      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await files.home(), base.userDir) });
+    },
+    worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
+    [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
+  };
+  return app;
+}
+
+interface Base {
+  readonly env: Env;
+  readonly cwd: string;
+  readonly tenant: TenantId;
+  readonly userDir: string;
+  readonly notices: string[];
+}
+
+function fileParts({ env, cwd, tenant, notices }: Base): Pick<App, 'home' | 'config' | 'llm' | 'policyFiles'> {
+  const home = once(async () => {
+    const { findHome } = await import('../state/home.ts');
+    const found = findHome(cwd, env['CLAWHOLD_HOME']);
+    if (found !== undefined) return found;
+    const message = `There is no .clawhold in ${cwd} or above it. Make one with "clawhold init", or set CLAWHOLD_HOME.`;
+    throw new FixRequestError('cli.no-home', message);
+  });
+  return {
+    home,
+    config: once(async () => await (await import('./home-files.ts')).readClawholdConfig(await home(), notices)),
+    llm: once(async () => await (await import('./home-files.ts')).readLlmConfig(await home(), notices)),
+    policyFiles: async () => await (await import('./home-files.ts')).readPolicyFiles(await home(), tenant),
+  };
+}
+
+function storeParts(
+  stack: AsyncDisposableStack,
+  { tenant, userDir }: Base,
+  home: App['home'],
+): Pick<App, 'database' | 'runs' | 'approvals' | 'sessions' | 'ledger'> {
+  const database = once(async () => stack.use((await import('../state/database.ts')).openDatabase((await home()).databaseFile)));
+  return {
+    database,
+    runs: once(async () => (await import('../state/runs.ts')).openRuns(await database())),
+    approvals: once(async () => (await import('../state/approvals.ts')).openApprovals(await database())),
+    sessions: once(async () => (await import('../state/sessions.ts')).openSessions(await database())),
+    ledger: once(async () => {
+      const { openLedger } = await import('../governance/ledger.ts');
+      const keyFile = path.join(userDir, 'keys', 'ledger.ed25519');
+      return stack.use(await openLedger({ dir: (await home()).ledgerDir(tenant), keyFile, clock: systemClock }));
+    }),
+  };
+}
+
+/** Where no agent's root may lie: grants, ledger and keys. */
+function protectedDirs(home: Home, userDir: string): string[] {
+  return [home.dir, userDir].filter((dir) => fs.existsSync(dir));
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
