@@ -114,7 +114,7 @@ function enterOrMake(roots: OpenRoots, folder: Directory, step: { readonly name:
 }
 
 function checkName(name: string, shown: string): void {
-  if (isProtectedName(name)) throw new Refusal('fs.protected', `${shown} names a protected folder or file, which no tool may touch.`);
   const fault = name === '' || name === '.' || name.includes('/') ? 'has an empty name in it' : nameFault(name);
-  if (fault !== undefined) throw new Refusal('fs.outside', `${shown} ${fault}.`);
+  if (fault === undefined) return;
+  throw new Refusal(isProtectedName(name) ? 'fs.protected' : 'fs.outside', `${shown} ${fault}.`);
 }

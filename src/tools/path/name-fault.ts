@@ -10,8 +10,17 @@ const protectedShort = /^(?:git|clawho|gi[0-9a-f]{4}|cl[0-9a-f]{4})~\d+$/;
 /** How the file guard names a file while it is being written. */
 export const temporarySuffix = '.clawhold-tmp';
 
+/** The common case, decided without folding: ASCII that no file system reads as anything else. */
+const plainName = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,126}$/;
+const plainPath = /^[A-Za-z0-9_./-]*$/;
+
+function isPlain(name: string): boolean {
+  return plainName.test(name) && !name.endsWith('.') && !/-tmp$/i.test(name);
+}
+
 /** Says what is wrong with one path component, as the end of the sentence "the path …"; undefined when nothing is. */
 export function nameFault(name: string): string | undefined {
+  if (isPlain(name)) return undefined;
   if (name === '..') return 'contains `..`; write it without, relative to the root';
   if (unseen.test(name)) return 'contains a control, bidirectional, zero-width or otherwise invisible character';
   if (name.includes('\\')) return 'contains a backslash; separate folders with `/`';
@@ -26,6 +35,7 @@ export function nameFault(name: string): string | undefined {
  * characters and accents, trailing dots and spaces, alternate streams, 8.3 short names.
  */
 export function isProtectedName(name: string): boolean {
+  if (isPlain(name)) return false;
   const folded = fold(name);
   return protectedNames.has(folded) || protectedShort.test(folded) || folded.endsWith(temporarySuffix);
 }
@@ -43,6 +53,7 @@ function fold(name: string): string {
  * `%uXXXX`) and compatibility characters such as the full-width dot. Nothing here is ever opened in decoded form.
  */
 export function disguiseFault(path: string): string | undefined {
+  if (plainPath.test(path)) return undefined;
   for (const reading of readings(path)) {
     const names = reading.split('/');
     if (names.length !== path.split('/').length) return 'contains a disguised `/`';
