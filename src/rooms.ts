@@ -25,6 +25,11 @@ export const rooms: Readonly<Record<string, Room>> = {
     purpose: 'What is allowed, what must be hidden, what a human must approve, and the ledger of it all.',
     mayImport: ['contracts', 'state'],
   },
+  sandbox: {
+    purpose: 'Runs one command in isolation.',
+    mayImport: ['contracts'],
+    mayLoad: ['node:child_process'],
+  },
   models: {
     purpose: 'Every model call: route, call, account.',
     mayImport: ['contracts', 'state', 'governance'],
