@@ -91,10 +91,11 @@ interface Sentences {
 
 /** The reason of the first layer with the verdict; the remedies of all of them, because each must change. */
 function layerSentences(answers: readonly LayerAnswer[], verdict: Verdict, facts: RequestFacts): Sentences {
+  if (verdict === 'allow' && answers[0] !== undefined)
+    return { reason: layerReason(answers[0], facts), remedy: 'Nothing needs to change.' };
   const deciding = answers.filter((answer) => answer.verdict.verdict === verdict);
   const first = deciding[0];
   if (first === undefined) throw new Error('no layer gave the verdict');
-  if (verdict === 'allow') return { reason: layerReason(first, facts), remedy: 'Nothing needs to change.' };
   return { reason: layerReason(first, facts), remedy: deciding.map((answer) => layerRemedy(answer, facts)).join(' ') };
 }
 

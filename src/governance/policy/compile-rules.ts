@@ -20,9 +20,9 @@ export function compileRule(rule: PolicyRule, ref: RuleRef): CompiledRule {
       verdict,
       tools,
       ...compileBounds(rule),
-      ...(rule.agents === undefined ? {} : { agents: rule.agents }),
-      ...(rule.effects === undefined ? {} : { effects: rule.effects }),
-      ...(rule.why === undefined ? {} : { why: rule.why }),
+      agents: rule.agents,
+      effects: rule.effects,
+      why: rule.why,
     };
   });
 }
@@ -31,7 +31,15 @@ export function compileRule(rule: PolicyRule, ref: RuleRef): CompiledRule {
 export function compileGrant(tool: string, grant: Grant, ref: RuleRef): CompiledRule {
   return atLine(ref, () => {
     if (!toolPattern.test(tool) || tool.includes('*')) throw badTool(tool, 'the whole name of one tool');
-    return { ref, verdict: grant.ask === true ? 'ask' : 'allow', tools: [tool], ...compileBounds(grant) };
+    return {
+      ref,
+      verdict: grant.ask === true ? 'ask' : 'allow',
+      tools: [tool],
+      ...compileBounds(grant),
+      agents: undefined,
+      effects: undefined,
+      why: undefined,
+    };
   });
 }
 
@@ -45,14 +53,15 @@ function listOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? [value] : value;
 }
 
-function compileBounds(bounds: Pick<Grant, 'paths' | 'hosts' | 'methods' | 'args'>): Partial<CompiledRule> {
+function compileBounds(
+  bounds: Pick<Grant, 'paths' | 'hosts' | 'methods' | 'args'>,
+): Pick<CompiledRule, 'paths' | 'hosts' | 'methods' | 'args'> {
+  const { args } = bounds;
   return {
-    ...(bounds.paths === undefined ? {} : { paths: bounds.paths.map(compilePath) }),
-    ...(bounds.hosts === undefined ? {} : { hosts: bounds.hosts.map(compileHostPattern) }),
-    ...(bounds.methods === undefined ? {} : { methods: bounds.methods.map((method) => method.toUpperCase()) }),
-    ...(bounds.args === undefined
-      ? {}
-      : { args: Object.entries(bounds.args).map(([name, values]) => [name, values.map(compileValue)] as const) }),
+    paths: bounds.paths?.map(compilePath),
+    hosts: bounds.hosts?.map(compileHostPattern),
+    methods: bounds.methods?.map((method) => method.toUpperCase()),
+    args: args === undefined ? undefined : Object.entries(args).map(([name, values]) => [name, values.map(compileValue)] as const),
   };
 }
 

@@ -16,20 +16,20 @@ export interface ValuePattern {
   readonly isEverything: boolean;
 }
 
-/** One rule or one grant, ready to be compared. An absent bound bounds nothing. */
+/** One rule or one grant, ready to be compared; an undefined bound bounds nothing. All have one shape, for speed. */
 export interface CompiledRule {
   readonly ref: RuleRef;
   readonly verdict: Verdict;
   /** Tool names and patterns with `*`. */
   readonly tools: readonly string[];
-  readonly paths?: readonly PathPattern[];
-  readonly hosts?: readonly HostPattern[];
+  readonly paths: readonly PathPattern[] | undefined;
+  readonly hosts: readonly HostPattern[] | undefined;
   /** In upper case. */
-  readonly methods?: readonly string[];
-  readonly args?: readonly (readonly [name: string, patterns: readonly ValuePattern[]])[];
-  readonly agents?: readonly string[];
-  readonly effects?: readonly Effect[];
-  readonly why?: string;
+  readonly methods: readonly string[] | undefined;
+  readonly args: readonly (readonly [name: string, patterns: readonly ValuePattern[]])[] | undefined;
+  readonly agents: readonly string[] | undefined;
+  readonly effects: readonly Effect[] | undefined;
+  readonly why: string | undefined;
 }
 
 export interface CompiledLayer {

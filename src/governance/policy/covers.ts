@@ -85,8 +85,9 @@ export function pathAllowed(patterns: readonly PathPattern[], file: FileFact): b
 }
 
 function pathForbidden(patterns: readonly PathPattern[], file: FileFact): boolean {
+  const segments = foldedSegments(file);
   for (const { root, glob } of patterns) {
-    if ((root === '*' || root === file.resource.root) && globMatches(glob.folded, foldedSegments(file))) return true;
+    if ((root === '*' || root === file.resource.root) && globMatches(glob.folded, segments)) return true;
   }
   return false;
 }

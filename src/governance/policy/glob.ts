@@ -9,12 +9,24 @@ import { fold } from './fold.ts';
  */
 export interface Glob {
   readonly source: string;
-  /** Segments of each alternative; `**` stands for any number of segments. */
-  readonly alternatives: readonly (readonly string[])[];
+  readonly alternatives: readonly Alternative[];
   /** The same, folded: what ask and deny compare with. */
-  readonly folded: readonly (readonly string[])[];
+  readonly folded: readonly Alternative[];
   /** True when nothing in the pattern narrows anything: `**`, `*`, `*.*`. */
   readonly isEverything: boolean;
+}
+
+export interface Alternative {
+  readonly segments: readonly Segment[];
+  /** What the first and the last name must be, when they are fixed: most patterns are told apart by these. */
+  readonly first: string | undefined;
+  readonly last: string | undefined;
+}
+
+interface Segment {
+  readonly text: string;
+  /** `deep` is `**`: any number of segments. */
+  readonly kind: 'literal' | 'wildcard' | 'deep';
 }
 
 const maxLength = 1024;
@@ -26,31 +38,47 @@ export function compileGlob(source: string): Glob {
   const alternatives = expandBraces(source).map((text) => segmentsOf(source, text));
   return {
     source,
-    alternatives,
-    folded: alternatives.map((segments) => segments.map(fold)),
+    alternatives: alternatives.map(toAlternative),
+    folded: alternatives.map((segments) => toAlternative(segments.map(fold))),
     isEverything: alternatives.some((segments) => segments.every((segment) => !/[^*?.]/.test(segment))),
   };
 }
 
-/** `segments` of a normalized path; the root itself is no segment at all. */
-export function globMatches(alternatives: readonly (readonly string[])[], segments: readonly string[]): boolean {
-  for (const pattern of alternatives) if (matchSegments(pattern, segments)) return true;
+function toAlternative(names: readonly string[]): Alternative {
+  const segments = names.map(toSegment);
+  const [first] = segments;
+  const last = segments.at(-1);
+  return { segments, first: first?.kind === 'literal' ? first.text : undefined, last: last?.kind === 'literal' ? last.text : undefined };
+}
+
+function toSegment(text: string): Segment {
+  if (text === '**') return { text, kind: 'deep' };
+  return { text, kind: /[*?]/.test(text) ? 'wildcard' : 'literal' };
+}
+
+/** `names` of a normalized path; the root itself has none. */
+export function globMatches(alternatives: readonly Alternative[], names: readonly string[]): boolean {
+  for (const { segments, first, last } of alternatives) {
+    if (first !== undefined && first !== names[0]) continue;
+    if (last !== undefined && last !== names[names.length - 1]) continue;
+    if (matchSegments(segments, names)) return true;
+  }
   return false;
 }
 
 /** Greedy with one point of return: each step moves a pointer forward, so time is at most pattern × name. */
-function matchSegments(pattern: readonly string[], segments: readonly string[]): boolean {
+function matchSegments(pattern: readonly Segment[], segments: readonly string[]): boolean {
   let at = 0;
   let rule = 0;
   let returnRule = -1;
   let returnAt = 0;
   while (at < segments.length) {
     const part = pattern[rule];
-    if (part === '**') {
+    if (part?.kind === 'deep') {
       returnRule = rule;
       returnAt = at;
       rule += 1;
-    } else if (part !== undefined && wildcardMatches(part, segments[at] ?? '')) {
+    } else if (part !== undefined && segmentMatches(part, segments[at] ?? '')) {
       rule += 1;
       at += 1;
     } else if (returnRule >= 0) {
@@ -59,8 +87,12 @@ function matchSegments(pattern: readonly string[], segments: readonly string[]):
       rule = returnRule + 1;
     } else return false;
   }
-  while (pattern[rule] === '**') rule += 1;
+  while (pattern[rule]?.kind === 'deep') rule += 1;
   return rule === pattern.length;
+}
+
+function segmentMatches(part: Segment, name: string): boolean {
+  return part.kind === 'literal' ? part.text === name : wildcardMatches(part.text, name);
 }
 
 /** `*` any characters, `?` one character (a surrogate pair counts as one). */

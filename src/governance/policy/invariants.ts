@@ -12,6 +12,8 @@ export interface Refusal {
 
 /** Folders whose content executes, configures or records; NTFS's short names and streams included. */
 const closedFolder = /^(\.git|\.clawhold)(:.*)?$|^(git|clawho)~\d+$/;
+/** Plain lower-case names, none of which begins with a dot: most paths, told at once. */
+const harmless = /^[a-z0-9_-][a-z0-9_.-]*(?:\/[a-z0-9_-][a-z0-9_.-]*)*$/;
 const writtenByAgent: ReadonlySet<string> = new Set(['DEVPLAN.md', 'HANDOFF.md']);
 const readByAgent: ReadonlySet<string> = new Set([...writtenByAgent, 'SOUL.md', 'RULES.md', 'TOOLS.md', 'SPECPLAN.md']);
 
@@ -44,7 +46,7 @@ function outside(resource: Extract<Resource, { kind: 'outside' }>): Refusal {
 }
 
 function closedPath(file: FileFact): Refusal | undefined {
-  if (!foldedSegments(file).some((segment) => closedFolder.test(segment))) return undefined;
+  if (harmless.test(file.resource.path) || !foldedSegments(file).some((segment) => closedFolder.test(segment))) return undefined;
   return {
     id: 'closed-folder',
     reason: `${quote(shown(file))} lies in a .git or .clawhold folder, which no agent reads or writes.`,
