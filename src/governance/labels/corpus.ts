@@ -23,8 +23,7 @@ interface Place {
   readonly source: string;
 }
 
-const atom = /[\p{L}\p{N}\p{M}_]+(?:[.@\-/:+%#~&=?$]{1,3}[\p{L}\p{N}\p{M}_]+)*/gu;
-const maxPlaces = 10_000;
+const atom = /[\p{L}\p{N}\p{M}_]+(?:[.@\-/:+%#~&=?]{1,3}[\p{L}\p{N}\p{M}_]+)*/gu;
 
 export function newCorpus(): Corpus {
   const places = new Map<string, Place[]>();
@@ -40,7 +39,7 @@ export function newCorpus(): Corpus {
   function addPlace(key: string, place: Place): void {
     const list = places.get(key);
     if (list === undefined) places.set(key, [place]);
-    else if (list.length < maxPlaces) list.push(place);
+    else list.push(place);
   }
 
   function find(raw: string): string | undefined {

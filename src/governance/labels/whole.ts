@@ -1,6 +1,6 @@
 const word = /[\p{L}\p{N}\p{M}_]/u;
 /** Signs that hold two words together into one value. */
-const joiner = /[.@\-/:+%#~&=?$]/;
+const joiner = /[.@\-/:+%#~&=?]/;
 /** Signs before a word that are no part of a value: #channel and @name are named with and without them. */
 const mark = /[#@]/;
 
