@@ -88,8 +88,12 @@ function redactText(stages: Stages, text: string): string {
 }
 
 function redactWithin(stages: Stages, text: string): string {
-  const units = stages.byLine ? text.split(/(?<=\n)/) : [text];
-  return units.map((unit) => redactPiece({ finders: stages.within, done: (rest) => rest }, unit, 0)).join('');
+  const stage: Stage = { finders: stages.within, done: (rest) => rest };
+  if (!stages.byLine) return redactPiece(stage, text, 0);
+  return text
+    .split('\n')
+    .map((line) => redactPiece(stage, line, 0))
+    .join('\n');
 }
 
 interface Stage {

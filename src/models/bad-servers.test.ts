@@ -10,7 +10,7 @@ import type { ModelServer, ModelServerOptions } from '../../test/servers/model-s
 import { startOpenAiServer } from '../../test/servers/openai-server.ts';
 import { openModel } from './open-model.ts';
 
-const key = 'sk-planted-0123456789abcdef';
+const key = 'sk-planted-0123456789abcdef'; // not-a-secret: made up for this test
 
 interface Wire {
   readonly wire: 'openai' | 'anthropic';

@@ -26,8 +26,8 @@ const readmeLines = 30;
  * Every breach of the room table and of the layout rules, one sentence each, saying what is allowed instead.
  *
  * Test files (`*.test.ts`, `conformance.ts`, anything under `fixtures/`) may import any room's public face, `test/`,
- * development packages and guarded modules, and hold SQL; another room's private sub-folder stays closed to them, and
- * names and depth hold.
+ * development packages and guarded modules, and hold SQL; another room's private sub-folder stays closed to them, except its
+ * `fixtures/`, and names and depth hold.
  */
 export function checkArchitecture(tree: SourceTree): string[] {
   const problems = checkRooms(tree);
@@ -104,6 +104,7 @@ function checkRelative(tree: SourceTree, file: string, specifier: string): strin
   if (!isTestFile(file) && isTestFile(target)) return [`src/${file} imports ${target}: only tests may import a test file.`];
   const to = target.split('/')[0]!;
   if (to === from) return [];
+  if (isTestFile(file) && target.split('/').includes('fixtures')) return [];
   if (target.split('/').length !== 2) {
     return [`src/${file} imports ${target}: the sub-folders of room "${to}" are private. Only its top-level files may be imported.`];
   }

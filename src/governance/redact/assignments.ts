@@ -8,19 +8,28 @@ import type { Finder, Span } from './find.ts';
 export const findAssignments: Finder = (text) => {
   const spans: Span[] = [];
   if (!secretWord.test(text)) return spans;
-  for (const match of text.matchAll(assignment)) {
-    const { name = '', open = '', quoted, bare = '' } = match.groups ?? {};
-    const kind = nameKind(name);
+  head.lastIndex = 0;
+  for (let match = head.exec(text); match !== null; match = head.exec(text)) {
+    const kind = nameKind(match[1] ?? '');
     if (kind === 'plain') continue;
-    const before = text.charAt(match.index - 1);
-    const raw = quoted ?? bare;
-    const value = quoted === undefined ? trimBare(raw, before === '?' || before === '&') : raw;
-    if (!isSecretValue(value, kind, open !== '')) continue;
-    const start = match.index + match[0].length - raw.length;
-    spans.push({ start, end: start + value.length, name: 'assignment' });
+    const span = valueSpan(text, match, kind);
+    if (span === undefined) continue;
+    spans.push(span);
+    head.lastIndex = span.end;
   }
   return spans;
 };
+
+/** The value that begins where the head ends; undefined when it is none that must be hidden. */
+function valueSpan(text: string, match: RegExpExecArray, kind: Exclude<NameKind, 'plain'>): Span | undefined {
+  given.lastIndex = head.lastIndex;
+  const { open = '', quoted, bare = '' } = given.exec(text)?.groups ?? {};
+  const before = text.charAt(match.index - 1);
+  const shown = quoted ?? trimBare(bare, before === '?' || before === '&');
+  if (!isSecretValue(shown, kind, open !== '')) return undefined;
+  const start = head.lastIndex + open.length;
+  return { start, end: endOfLong(text, start + shown.length, shown.length), name: 'assignment' };
+}
 
 /** Whether a value under this name is hidden when both stand apart, as in a JSON object. */
 export function isSecretField(name: string, value: string): boolean {
@@ -31,8 +40,20 @@ export function isSecretField(name: string, value: string): boolean {
 /** Every name that can be secret holds one of these; a stream holds a line back from the first one on. */
 export const secretWord = /key|token|secret|passw|passphrase|pwd|pass|credential|auth|bearer|basic|cookie|-----begin/i;
 
-const assignment =
-  /(?<![A-Za-z0-9_$])(?<name>[A-Za-z_][A-Za-z0-9_.-]{1,80})\\{0,3}["'`]?[ \t]{0,4}(?:=(?![=>~])|:(?![:/=]))[ \t]{0,8}(?:(?<open>\\{0,3}["'`])(?<quoted>(?:(?!\k<open>)[^\n]){1,2000})|(?<bare>(?:[^\s"'`\\]|\\(?![nrt"'`\\])){1,2000}))/g;
+/** A name, perhaps quoted, and `=` or `:`; no comparison, arrow or URL. */
+const head = /(?<![A-Za-z0-9_$])([A-Za-z_][A-Za-z0-9_.-]{1,80})\\{0,3}["'`]?[ \t]{0,4}(?:=(?![=>~])|:(?![:/=]))[ \t]{0,8}/g;
+const maxJudged = 2000;
+const rest = /[^\s"'`\\]*/y;
+/** To the same quote or the line's end, or to the next space or quote. */
+const given = /(?:(?<open>\\{0,3}["'`])(?<quoted>(?:(?!\k<open>)[^\n]){1,2000})|(?<bare>(?:[^\s"'`\\]|\\(?![nrt"'`\\])){1,2000}))/y;
+
+/** A value longer than what is looked at to judge it is hidden to its end. */
+function endOfLong(text: string, end: number, length: number): number {
+  if (length < maxJudged) return end;
+  rest.lastIndex = end;
+  rest.exec(text);
+  return rest.lastIndex;
+}
 
 type NameKind = 'plain' | 'variable' | 'password' | 'token';
 
@@ -69,7 +90,7 @@ function trimBare(value: string, isQuery: boolean): string {
 }
 
 const placeholder =
-  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|string|text|number|required|optional|\*+|x{3,}|\.{3,}|changeme|<[^>]*>|\[.*|\$.*|%[A-Z_]+%|\{.*|process\.env.*|import\.meta.*|os\.environ.*|env\..*|ENV\[.*)$/i;
+  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|string|text|number|required|optional|\*+|x{3,}|\.{3,}|changeme|<[A-Za-z].*|\[.*|\$.*|%[A-Z_]+%|\{.*|process\.env.*|import\.meta.*|os\.environ.*|env\..*|ENV\[.*)$/i;
 
 function isSecretValue(value: string, kind: Exclude<NameKind, 'plain'>, isQuoted: boolean): boolean {
   if (value === '' || placeholder.test(value)) return false;

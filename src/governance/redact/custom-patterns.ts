@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
 import type { Finder, Span } from './find.ts';
 
@@ -36,7 +35,7 @@ export function findPattern(pattern: NamedPattern): Finder {
 function compile({ name, regex }: NamedPattern): RegExp {
   if (regex.length > maxSource) throw badPattern(name, `it is longer than ${maxSource} letters`);
   // Adds the regular expression flag `l`; nothing else changes.
-  setFlagsFromString('--enable-experimental-regexp-engine');
+  process.getBuiltinModule('node:v8').setFlagsFromString('--enable-experimental-regexp-engine');
   let compiled: RegExp;
   try {
     compiled = new RegExp(regex, linearFlags);

@@ -19,10 +19,9 @@ export const findPrivateKeys: Finder = (text) => {
   return spans;
 };
 
-/** Where a block begins that text to come may still belong to; -1 when none is open. */
-export function openPrivateKey(text: string): number {
-  for (const block of blocksOf(text)) if (block.isOpen) return block.start;
-  return -1;
+/** Where the block begins that lies across the cut, or that text to come may still belong to; -1 when there is none. */
+export function privateKeyAcross(text: string, cut: number): number {
+  return blocksOf(text).find((block) => block.start < cut && (block.isOpen || cut < block.end))?.start ?? -1;
 }
 
 interface Block {

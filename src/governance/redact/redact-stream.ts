@@ -1,5 +1,5 @@
 import { secretWord } from './assignments.ts';
-import { openPrivateKey } from './private-keys.ts';
+import { privateKeyAcross } from './private-keys.ts';
 
 export interface SettleContext {
   /** Spellings of exact secrets that hold a space, tab or line end: only these can lie across a cut. */
@@ -24,28 +24,21 @@ export function settledLength(text: string, context: SettleContext): number {
     const word = secretWord.exec(line)?.index ?? line.length;
     cut += lastSpace(line.slice(0, word)) + 1;
   }
-  const open = openPrivateKey(text);
-  if (open !== -1) cut = Math.min(cut, text.lastIndexOf('\n', open) + 1);
-  return beforeSpacedForm(text, cut, context.spacedForms);
+  // Each step back may land inside the other kind: until both agree.
+  for (let before = -1; before !== cut && cut > 0;) {
+    before = cut;
+    const key = privateKeyAcross(text, cut);
+    if (key !== -1) cut = text.lastIndexOf('\n', key) + 1;
+    for (const form of context.spacedForms) {
+      const overlap = longestOverlap(text, cut, form);
+      if (overlap > 0) cut = text.lastIndexOf('\n', cut - overlap - 1) + 1;
+    }
+  }
+  return cut;
 }
 
 function lastSpace(text: string): number {
   return Math.max(text.lastIndexOf(' '), text.lastIndexOf('\t'));
-}
-
-/** Moves the cut back, line by line, until no secret with spaces can have begun before it and end after it. */
-function beforeSpacedForm(text: string, from: number, forms: readonly string[]): number {
-  let cut = from;
-  for (let moved = true; moved && cut > 0;) {
-    moved = false;
-    for (const form of forms) {
-      const overlap = longestOverlap(text, cut, form);
-      if (overlap === 0) continue;
-      cut = text.lastIndexOf('\n', cut - overlap - 1) + 1;
-      moved = true;
-    }
-  }
-  return cut;
 }
 
 /** The longest k for which the k letters before the cut begin the form. */
