@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { sha256, type JsonObject } from '../contracts/json.ts';
+import { marker } from '../governance/redact.ts';
 import type { ToolPlan, ToolResult } from '../contracts/tool.ts';
 import { openRoots, type Roots } from './guard.ts';
 import { parseCall } from './parse-call.ts';
@@ -238,6 +239,21 @@ test('a planned change is refused when the target changed meanwhile, and not rep
   assert.equal(fs.statSync(path.join(dir, 'ws/a.md')).ino, ino);
 });
 
+test('a path with a redaction marker is no path to write to', async (t) => {
+  const { call, dir } = await openWorld(t);
+
+  assert.equal((await call('fs.write', { path: `docs/${marker('x')}.md`, content: 'x' })).code, 'fs.redacted');
+  assert.deepEqual(fs.readdirSync(path.join(dir, 'ws/docs')), []);
+});
+
+test('a plan for another target than the call’s is a bug, not a write', async (t) => {
+  const { dir, plan, perform } = await openWorld(t);
+  const planned = await plan('fs.write', { path: 'b.md', content: 'b' });
+
+  await assert.rejects(perform('fs.write', { path: 'a.md', content: 'b' }, planned), { code: 'ERR_ASSERTION' });
+  assert.deepEqual(fs.readdirSync(path.join(dir, 'ws')), ['docs']);
+});
+
 test('a target that became a link is for a human, not "does not exist"', async (t) => {
   const { dir, roots } = await openWorld(t);
   fs.symlinkSync('../outside/secret', path.join(dir, 'ws/a.md'));
@@ -252,7 +268,7 @@ test('a redaction marker is never written over the value it hides', async (t) =>
   fs.writeFileSync(path.join(dir, 'ws/env'), 'KEY=sk-real\n# see [redacted:x] in the manual\n');
   const before = file('ws/env');
 
-  assert.equal((await call('fs.write', { path: 'env', content: 'KEY=[redacted:openai]\n' })).code, 'fs.redacted');
+  assert.equal((await call('fs.write', { path: 'env', content: `KEY=${marker('openai')}\n` })).code, 'fs.redacted');
   assert.equal(
     (await call('fs.edit', { path: 'env', edits: [{ oldText: 'KEY=', newText: 'KEY=[redacted:openai]' }] })).code,
     'fs.redacted',

@@ -420,3 +420,51 @@ test(
     assert.equal(isRefused(outcome) && outcome.refused, 'fs.special');
   },
 );
+
+test('once disposed, nothing is reached any more, and a write under way is finished first', async (t) => {
+  const { roots, ws: work } = await openWorld(t, modes[0] ?? 'best-effort');
+
+  const writing = roots.write(ws('docs/late.md'), Buffer.from('late'));
+  await roots[Symbol.asyncDispose]();
+
+  assert.deepEqual(await writing, { created: true });
+  assert.equal(fs.readFileSync(path.join(work, 'docs/late.md'), 'utf8'), 'late');
+  assert.deepEqual([...new Set(Object.values(await tryAll(roots, ws('docs/a.md'))))], ['fs.outside']);
+});
+
+test('sabotage: without its protection the same folder is read under another name', async (t) => {
+  const { roots, ws: work } = await openWorld(t, modes[0] ?? 'best-effort');
+  fs.mkdirSync(path.join(work, 'harmless'));
+  fs.writeFileSync(path.join(work, 'harmless/clawhold.yaml'), 'version: 1');
+
+  assert.ok(!isRefused(roots.read(ws('harmless/clawhold.yaml'))));
+});
+
+test(
+  'a full disk changes nothing and leaves nothing behind',
+  { skip: process.getuid?.() !== 0 && 'only root can mount a small disk' },
+  async (t) => {
+    const { dir } = await openWorld(t, modes[0] ?? 'best-effort');
+    const small = path.join(dir, 'small');
+    fs.mkdirSync(small);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small], { stdio: 'ignore' });
+    } catch {
+      t.skip('a small disk cannot be mounted here');
+      return;
+    }
+    const roots = await openRoots([{ name: 'workspace', dir: small, access: 'write' }]);
+    try {
+      await roots.write(ws('a.md'), Buffer.from('old'));
+
+      const outcome = await roots.write(ws('a.md'), Buffer.alloc(1024 * 1024));
+
+      assert.equal(isRefused(outcome) && outcome.refused, 'fs.full');
+      assert.equal(fs.readFileSync(path.join(small, 'a.md'), 'utf8'), 'old');
+      assert.deepEqual(fs.readdirSync(small), ['a.md']);
+    } finally {
+      await roots[Symbol.asyncDispose]();
+      execFileSync('umount', [small]);
+    }
+  },
+);

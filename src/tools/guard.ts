@@ -33,7 +33,8 @@ export interface PathFacts {
  * - links are never followed; only regular files with a single name are opened; nothing waits on a FIFO or a device;
  * - `.git`, `.clawhold`, the agent's own folder and `protectedDirs` cannot be reached from any other root;
  * - a root stays the folder that was opened, even when another takes its name;
- * - a file is replaced whole or not at all.
+ * - a file is replaced whole or not at all;
+ * - once disposed, every operation is refused; what was under way is waited for.
  */
 export interface Roots extends AsyncDisposable {
   /** `race-free` where descriptors can be walked (Linux with /proc); elsewhere folders are compared before and after. */
@@ -96,7 +97,8 @@ export async function openRoots(specs: readonly RootName[], options: OpenRootsOp
   }
 }
 
-function rootsOf(open: OpenRoots): Roots {
+function rootsOf(open: OpenRoots & { readonly directories: Map<string, Directory> }): Roots {
+  const pending = new Set<Promise<unknown>>();
   const isPinned = [...open.directories.values()].every((directory) => directory.isPinned);
   const read: Roots['read'] = (at, range) =>
     guarded(at, () => atPlace(open, at, (place) => readRegular(place, { maxBytes: maxFileBytes, ...range })));
@@ -110,20 +112,40 @@ function rootsOf(open: OpenRoots): Roots {
       return isRefused(content) ? content : sha256(content.bytes);
     },
     list: (at, options) => guarded(at, () => atPlace(open, at, (place) => listPlace(open, at, { place, options }))),
-    write: async (at, bytes, options) =>
-      await guardedAsync(at, () =>
-        atWritablePlace(open, at, (place) => replaceRegular(place, bytes, { maxBytes: maxFileBytes, ...options })),
-      ),
+    write: async (at, bytes, options) => {
+      const work = async (): Promise<{ readonly created: boolean }> =>
+        await atWritablePlace(open, at, (place) => replaceRegular(place, bytes, { maxBytes: maxFileBytes, ...options }));
+      return await tracked(pending, guardedAsync(at, work));
+    },
     remove: async (at, options) =>
       guarded(at, () => {
         requireWritable(open, at);
         return atPlace(open, at, (place) => ({ removed: removeRegular(place, { maxBytes: maxFileBytes, ...options }) }));
       }),
-    within: async (at, work) => await guardedAsync(at, () => withinFolder(open, at, work)),
-    [Symbol.asyncDispose]: async () => {
-      for (const directory of open.directories.values()) fs.closeSync(directory.fd);
-    },
+    within: async (at, work) =>
+      await tracked(
+        pending,
+        guardedAsync(at, async () => await withinFolder(open, at, work)),
+      ),
+    [Symbol.asyncDispose]: async () => await closeRoots(open.directories, pending),
   };
+}
+
+/** A descriptor's number is used again by the next open: nothing may be under way, and nothing may begin, once it is closed. */
+async function closeRoots(directories: Map<string, Directory>, pending: ReadonlySet<Promise<unknown>>): Promise<void> {
+  const closing = [...directories.values()];
+  directories.clear();
+  await Promise.allSettled(pending);
+  for (const directory of closing) fs.closeSync(directory.fd);
+}
+
+async function tracked<T>(pending: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
+  pending.add(work);
+  try {
+    return await work;
+  } finally {
+    pending.delete(work);
+  }
 }
 
 async function withinFolder<T>(open: OpenRoots, at: RootPath, work: (folder: { readonly location: string }) => Promise<T>): Promise<T> {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { JsonObject } from '../contracts/json.ts';
+import type { ToolDeclaration } from '../contracts/tool.ts';
+import { decide } from '../governance/decide.ts';
+import { compilePolicy } from '../governance/policy-snapshot.ts';
+import { policyRequest } from '../governance/request.ts';
 import type { RootName } from './path.ts';
 import { resourcesOf } from './resources.ts';
 
@@ -31,6 +36,47 @@ for (const path of outsideWrites) {
 
     assert.equal(resource?.kind, 'outside');
     assert.equal(resource?.kind === 'outside' && resource.raw, path);
+  });
+}
+
+/** A tool that checks nothing itself: only policy stands between it and the disk. */
+const stub: ToolDeclaration = {
+  name: 'fs.write',
+  summary: 'Writes anywhere.',
+  parameters: { type: 'object' },
+  effects: ['mutating'],
+  structured: [],
+  recovery: 'compare-target',
+  ...writer,
+};
+
+function verdictOn(path: string): string {
+  const policy = compilePolicy([
+    { layer: 'platform', file: 'policies/platform.yaml', text: 'version: 1\nrules: [{ id: all, allow: "*" }]\n' },
+    { layer: 'agent', file: 'agent.yaml', text: 'version: 1\ngrants: { fs.write: {} }\nmemory: [notes]\nroots: { repo: ../repo }\n' },
+  ]);
+  const args = { path, content: 'x' };
+  const request = policyRequest({
+    tenant: 'default' as TenantId,
+    agent: 'scribe' as AgentId,
+    principal: { kind: 'user', id: 'local' },
+    tool: stub,
+    args,
+    resources: resourcesOf(stub, args, roots),
+    nowMs: 0,
+  });
+  return decide(request, policy).verdict;
+}
+
+for (const path of outsideWrites) {
+  test(`policy denies a stub tool without checks to write ${JSON.stringify(path)}, although everything is granted`, () => {
+    assert.equal(verdictOn(path), 'deny');
+  });
+}
+
+for (const path of ['docs/a.md', 'agent:HANDOFF.md', 'agent:DEVPLAN.md', 'agent:memory/notes', '/srv/ws/docs/a.md']) {
+  test(`policy lets the same tool write ${path}`, () => {
+    assert.equal(verdictOn(path), 'allow');
   });
 }
 

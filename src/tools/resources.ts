@@ -46,5 +46,11 @@ function hostResource(argument: string, value: JsonValue, args: JsonObject): Res
   const url = typeof value === 'string' ? URL.parse(value.includes('://') ? value : `https://${value}`) : null;
   if (url === null || url.hostname === '')
     return { kind: 'outside', argument, raw: typeof value === 'string' ? value : JSON.stringify(value), why: 'is not a host or URL' };
-  return { kind: 'host', argument, host: url.hostname, ...(url.port === '' ? {} : { port: Number(url.port) }), ...method };
+  return {
+    kind: 'host',
+    argument,
+    host: url.hostname.replace(/\.$/, ''),
+    ...(url.port === '' ? {} : { port: Number(url.port) }),
+    ...method,
+  };
 }

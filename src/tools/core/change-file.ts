@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { sha256 } from '../../contracts/json.ts';
 import type { ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { isRefused } from '../guard.ts';
@@ -12,6 +13,8 @@ export const redactionMarker = '[redacted:';
 export function locateWritable(world: ToolWorld, raw: string): RootPath | ToolResult {
   const at = locatePath(raw, world.roots);
   if (isResult(at)) return at;
+  if (raw.includes(redactionMarker))
+    return failure('fs.redacted', `The path ${JSON.stringify(raw)} holds a redaction marker, so it is not a real path.`);
   const fault = writeFault(at, world.roots.names);
   return fault === undefined ? at : failure('fs.read-only', `The path ${displayPath(at)} ${fault}.`);
 }
@@ -46,10 +49,14 @@ export function planOf(world: ToolWorld, at: RootPath, change: Change): ToolPlan
   };
 }
 
-/** Does what was planned, if the target still is what it was then; a change that is already there is not made again. */
-export async function performChange(world: ToolWorld, plan: ToolPlan): Promise<ToolResult> {
-  const at = locateWritable(world, plan.target);
+/**
+ * Does what was planned, if the target still is what it was then; a change that is already there is not made again.
+ * The path is the call's own, which was decided upon; a plan for another target is a bug.
+ */
+export async function performChange(world: ToolWorld, path: string, plan: ToolPlan): Promise<ToolResult> {
+  const at = locateWritable(world, path);
   if (isResult(at)) return at;
+  assert.equal(displayPath(at), plan.target, 'the plan is for another target than the call');
   const data = { path: plan.target, bytes: plan.afterBytes.length, sha256: plan.after, created: plan.before === undefined };
   const now = world.roots.hash(at);
   if (now !== plan.after) {

@@ -42,7 +42,7 @@ export const fsEdit: CoreTool = defineTool({
     plan: async (args) => plan(world, args),
     async perform(args, options) {
       const planned = options.plan ?? plan(world, args);
-      return isResult(planned) ? planned : await performChange(world, planned);
+      return isResult(planned) ? planned : await performChange(world, args.path, planned);
     },
   }),
 });

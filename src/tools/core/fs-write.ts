@@ -20,7 +20,7 @@ export const fsWrite: CoreTool = defineTool({
     plan: async (args) => plan(world, args),
     async perform(args, options) {
       const planned = options.plan ?? plan(world, args);
-      return isResult(planned) ? planned : await performChange(world, planned);
+      return isResult(planned) ? planned : await performChange(world, args.path, planned);
     },
   }),
 });
