@@ -29,18 +29,12 @@ const checks: readonly Check[] = [
   { name: 'architecture', command: [process.execPath, '--test', '--test-reporter=dot', 'test/architecture.test.ts'], seconds: 60 },
   { name: 'secret scan', command: [process.execPath, 'build/secret-scan.ts'], seconds: 60 },
   { name: 'security scan', command: [process.execPath, 'build/sast.ts'], seconds: 60 },
-  ...(existsSync(path.join(root, 'src', 'cli', 'main.ts')) ? releaseChecks() : []),
+  { name: 'bundle', command: [process.execPath, 'build/bundle.ts'], seconds: 120 },
+  { name: 'bundle starts', command: [process.execPath, 'dist/clawhold.mjs', '--version'], seconds: 20 },
+  { name: 'bundle is reproducible', command: [process.execPath, 'build/bundle-twice.ts'], seconds: 120 },
+  { name: 'source starts', command: ['bin/clawhold', '--version'], seconds: 20 },
+  { name: 'benchmarks start', command: [process.execPath, 'bench/startup.ts', '--runs', '1'], seconds: 60 },
 ];
-
-function releaseChecks(): Check[] {
-  return [
-    { name: 'bundle', command: [process.execPath, 'build/bundle.ts'], seconds: 120 },
-    { name: 'bundle starts', command: [process.execPath, 'dist/clawhold.mjs', '--version'], seconds: 20 },
-    { name: 'bundle is reproducible', command: [process.execPath, 'build/bundle-twice.ts'], seconds: 120 },
-    { name: 'source starts', command: ['bin/clawhold', '--version'], seconds: 20 },
-    { name: 'benchmarks start', command: [process.execPath, 'bench/startup.ts', '--runs', '1'], seconds: 60 },
-  ];
-}
 
 function run(check: Check, env: NodeJS.ProcessEnv = process.env): boolean {
   const [command, ...args] = check.command;

@@ -7,9 +7,6 @@ import { checkArchitecture, type SourceTree } from './architecture/check-archite
 
 const root = path.join(import.meta.dirname, '..');
 
-/** Rooms whose folder may still be missing. */
-const pendingRooms = ['agent', 'worker', 'cli'];
-
 function readTree(): SourceTree {
   const files = new Map<string, string>();
   for (const entry of readdirSync(path.join(root, 'src'), { recursive: true, withFileTypes: true })) {
@@ -18,7 +15,7 @@ function readTree(): SourceTree {
     files.set(path.relative(path.join(root, 'src'), file).split(path.sep).join('/'), readFileSync(file, 'utf8'));
   }
   const manifest: { dependencies: Record<string, string> } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  return { rooms, guardedModules, packages: Object.keys(manifest.dependencies), files, pendingRooms };
+  return { rooms, guardedModules, packages: Object.keys(manifest.dependencies), files };
 }
 
 /** A small sound tree; each sabotage case adds or replaces files. */

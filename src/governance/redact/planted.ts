@@ -115,6 +115,7 @@ export const looksHarmless: readonly (readonly [name: string, text: string])[] =
   ],
   [
     'kebab-case and class names',
+    // not-a-secret: planted for this test
     'class="sk-folding-cube-container-with-many-words" task-list-item-checkbox-1234567890 disk-usage-0123456789012345678901',
   ],
   ['a public key', `${dashes}BEGIN PUBLIC KEY${dashes}\n${letters(mixed, 64)}\n${dashes}END PUBLIC KEY${dashes}`],
