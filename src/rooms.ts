@@ -33,7 +33,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   models: {
     purpose: 'Every model call: route, call, account.',
     mayImport: ['contracts', 'state', 'governance'],
-    mayLoad: ['undici', 'eventsource-parser'],
+    mayLoad: ['eventsource-parser'],
   },
   tools: {
     purpose: 'What an agent can do: registry, file guard, the core tools.',
@@ -58,7 +58,6 @@ export const rooms: Readonly<Record<string, Room>> = {
 export const guardedModules: readonly string[] = [
   'node:sqlite',
   'node:child_process',
-  'undici',
   'eventsource-parser',
   '@vscode/ripgrep',
   'diff',

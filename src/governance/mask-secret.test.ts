@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { maskSecret } from './mask-secret.ts';
+
+for (const [value, shown] of [
+  ['sk-0123456789abcdefABCD', 'sk-…ABCD'],
+  ['sk-proj-0123456789abcdefWXYZ', 'sk-proj-…WXYZ'],
+  ['ghp_0123456789abcdefghij', 'ghp_…ghij'],
+  ['0123456789abcdef', '…cdef'],
+  ['sk-12345678', '…'],
+  ['sk-proj-12345', 'sk-proj-…'],
+  ['short', '…'],
+  ['', '…'],
+] as const) {
+  test(`a key of ${value.length} letters is shown as ${shown}`, () => {
+    assert.equal(maskSecret(value), shown);
+  });
+}
