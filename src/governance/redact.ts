@@ -5,7 +5,7 @@ import { findExactValues, secretForms, type NamedSecret } from './redact/exact-v
 import type { Finder } from './redact/find.ts';
 import { findPrivateKeys } from './redact/private-keys.ts';
 import { settledLength, type SettleContext } from './redact/redact-stream.ts';
-import { shapeFinders } from './redact/token-shapes.ts';
+import { shapeFinders, tokenShapes } from './redact/token-shapes.ts';
 
 export type { NamedPattern, NamedSecret };
 
@@ -36,7 +36,9 @@ export interface RedactorOptions {
   readonly patterns: readonly NamedPattern[];
 }
 
-const markerShape = /(\[redacted:[A-Za-z0-9_.-]{1,80}\])/;
+const markerShape = /\[redacted:[A-Za-z0-9_.-]{1,80}\]/;
+
+const wholeMarker = /^\[redacted:[A-Za-z0-9_.-]{1,80}\]$/;
 
 /** What stands in a secret's place. */
 export function marker(name: string): string {
@@ -56,6 +58,7 @@ export function createRedactor(options: RedactorOptions): Redactor {
     across: [findExactValues(forms), findPrivateKeys],
     within: [...shapeFinders, findAssignments, ...patterns],
     byLine: patterns.length > 0,
+    markers: markersOf([...options.secrets, ...options.patterns, ...tokenShapes].map(({ name }) => name)),
   };
   const settle: SettleContext = {
     spacedForms: forms.map((form) => form.text).filter((text) => /[ \t\n]/.test(text)),
@@ -74,6 +77,18 @@ interface Stages {
   readonly across: readonly Finder[];
   readonly within: readonly Finder[];
   readonly byLine: boolean;
+  readonly markers: RegExp;
+}
+
+/**
+ * The markers that this redactor itself makes: they are passed over. Any other name is text, or a secret could hide as
+ * the name of a marker.
+ */
+function markersOf(names: readonly string[]): RegExp {
+  const known = [...new Set([...names, 'private-key', 'assignment', 'field', 'unsettled'])].map((name) =>
+    marker(name).replaceAll(/[.[\]]/g, '\\$&'),
+  );
+  return new RegExp(`(${known.join('|')})`);
 }
 
 /** Deeper, only a pattern that feeds on what it leaves gets; the rest of the piece is hidden then. */
@@ -82,7 +97,7 @@ const maxDepth = 24;
 function redactText(stages: Stages, text: string): string {
   const stage: Stage = { finders: stages.across, done: (rest) => redactWithin(stages, rest) };
   return text
-    .split(markerShape)
+    .split(stages.markers)
     .map((piece, index) => (index % 2 === 1 ? piece : redactPiece(stage, piece, 0)))
     .join('');
 }
@@ -132,7 +147,7 @@ function redactJson(text: (whole: string) => string, value: JsonValue): JsonValu
   for (const [key, field] of Object.entries(value)) {
     let name = text(key);
     for (let n = 2; Object.hasOwn(result, name); n += 1) name = `${text(key)}#${n}`;
-    const isHidden = typeof field === 'string' && !hasMarker(field) && isSecretField(key, field);
+    const isHidden = typeof field === 'string' && !wholeMarker.test(field) && isSecretField(key, field);
     const redacted = isHidden ? marker('field') : redactJson(text, field);
     Object.defineProperty(result, name, { value: redacted, enumerable: true, writable: true, configurable: true });
   }

@@ -90,7 +90,7 @@ function trimBare(value: string, isQuery: boolean): string {
 }
 
 const placeholder =
-  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|string|text|number|required|optional|\*+|x{3,}|\.{3,}|changeme|<[A-Za-z].*|\[.*|\$.*|%[A-Z_]+%|\{.*|process\.env.*|import\.meta.*|os\.environ.*|env\..*|ENV\[.*)$/i;
+  /^(?:true|false|null|none|nil|undefined|yes|no|on|off|string|text|number|required|optional|\*+|x{3,}|\.{3,}|changeme|<[A-Za-z].*|\[(?:redacted:[^\]]*\])?|\$.*|%[A-Z_]+%|\{.*|process\.env.*|import\.meta.*|os\.environ.*|env\..*|ENV\[.*)$/i;
 
 function isSecretValue(value: string, kind: Exclude<NameKind, 'plain'>, isQuoted: boolean): boolean {
   if (value === '' || placeholder.test(value)) return false;
