@@ -3,6 +3,7 @@ import type { AgentConfig } from '../contracts/config.ts';
 import type { AgentId } from '../contracts/ids.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import { loadAgent } from '../worker/load-agent.ts';
+import { compileOptions } from '../worker/compile-options.ts';
 import { offeredTools } from '../worker/offered-tools.ts';
 import { agentPolicySource } from '../worker/policy-sources.ts';
 import type { App } from './app.ts';
@@ -22,7 +23,7 @@ export interface AgentFacts {
 export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
   const agent = await loadAgent(await app.home(), { tenant: app.tenant, agent: id });
   await using tools = await app.openTools(agent);
-  compilePolicy([...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)], { tools: tools.tools.tools });
+  compilePolicy([...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)], compileOptions(tools));
   const offered = offeredTools(agent, tools);
   const prompt = assemblePrompt({ agent: id, files: agent.files, roots: agent.roots.map((root) => root.name) });
   return {

@@ -8,6 +8,7 @@ import type { JournalEntry } from '../contracts/journal.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import { writeFileAtomic } from '../state/atomic-file.ts';
+import { compileOptions } from './compile-options.ts';
 import { finishRun } from './finish-run.ts';
 import type { LoadedAgent } from './load-agent.ts';
 import { agentPolicySource } from './policy-sources.ts';
@@ -77,6 +78,13 @@ export async function continueRun(ctx: WorkerContext, input: ContinueInput): Pro
   }
 }
 
+/** The policy as it is on the disk now; compiled again only when a file differs from what the run has pinned. */
+async function currentPolicy(ctx: WorkerContext, { accepted, agent, pinned, tools }: ContinueInput): Promise<PolicySnapshot> {
+  const sources = [...(await ctx.policyFiles(accepted.item.tenant)), await agentPolicySource(ctx.home, agent)];
+  const isSame = sources.length === pinned.policy.length && sources.every((source, index) => source.text === pinned.policy[index]?.text);
+  return isSame ? pinned.snapshot : compilePolicy(sources, compileOptions(tools));
+}
+
 /** The outcome that a journal's end tells, for a run that died after it. */
 export function outcomeOf(end: Extract<JournalEntry, { kind: 'end' }>): RunOutcome {
   return { state: end.state, reason: end.reason, output: end.output, totals: end.totals, waiting: [] };
@@ -92,7 +100,7 @@ function runContext(ctx: WorkerContext, input: ContinueInput): RunAgentContext {
     tools: input.tools.tools,
     resourcesOf: input.tools.resourcesOf,
     targetHash: input.tools.targetHash,
-    currentPolicy: async () => compilePolicy([...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, input.agent)]),
+    currentPolicy: async () => await currentPolicy(ctx, input),
     approvals: ctx.approvalDesk(item),
     redactor: ctx.redactor,
     clock: ctx.clock,

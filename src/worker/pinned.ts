@@ -6,6 +6,8 @@ import type { AgentRun } from '../agent/run-context.ts';
 import { compilePolicy, type PolicySnapshot } from '../governance/policy-snapshot.ts';
 import type { Redactor } from '../governance/redact.ts';
 import type { Objects } from '../state/objects.ts';
+import { compileOptions } from './compile-options.ts';
+import type { OpenTools } from './worker-context.ts';
 
 /** What a run is made of besides its item: frozen when it is accepted, the same for a resume and a replay. */
 export interface RunInputs {
@@ -31,17 +33,21 @@ export async function pinInputs(objects: Objects, inputs: RunInputs, policy: Pol
 }
 
 /** @throws AskHumanError when a pinned input is missing or damaged. */
-export async function readPinned(objects: Objects, pinned: PinnedInputs): Promise<RunInputs & { readonly snapshot: PolicySnapshot }> {
+export async function readPinned(
+  objects: Objects,
+  pinned: PinnedInputs,
+  tools: OpenTools,
+): Promise<RunInputs & { readonly snapshot: PolicySnapshot }> {
   const text = async (sha: Sha256): Promise<string> => Buffer.from(await objects.get(sha)).toString('utf8');
   const files = await Promise.all(pinned.files.map(async (file) => [file.name, await text(file.sha256)] as const));
-  const [tools, policy, history] = await Promise.all([text(pinned.tools), text(pinned.policy), text(pinned.history)]);
+  const [specs, policy, history] = await Promise.all([text(pinned.tools), text(pinned.policy), text(pinned.history)]);
   const sources = JSON.parse(policy) as PolicySource[];
   return {
     files: new Map(files),
-    tools: JSON.parse(tools) as ToolSpec[],
+    tools: JSON.parse(specs) as ToolSpec[],
     policy: sources,
     history: JSON.parse(history) as AgentRun['history'],
-    snapshot: compilePolicy(sources),
+    snapshot: compilePolicy(sources, compileOptions(tools)),
   };
 }
 

@@ -50,7 +50,7 @@ export async function resumeRun(
   });
   const model = await ctx.openModel(accepted.model);
   await using tools = await ctx.openTools(agent);
-  const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned);
+  const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);
   return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: await recordedIntents(ctx, item), signal });
 }
 

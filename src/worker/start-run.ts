@@ -10,7 +10,8 @@ import type { RunRow } from '../state/runs.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
 import { loadAgent, type LoadedAgent } from './load-agent.ts';
 import { offeredTools } from './offered-tools.ts';
-import { pinInputs, readPinned, redactFiles, type RunInputs } from './pinned.ts';
+import { compileOptions } from './compile-options.ts';
+import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
 import { agentPolicySource } from './policy-sources.ts';
 import { openRunJournal } from './run-journal.ts';
 import { sessionHistory } from './session-history.ts';
@@ -31,8 +32,8 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item.tenant, item.sessionId);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
-  const snapshot = compilePolicy(sources);
   await using tools = await ctx.openTools(agent);
+  const snapshot = compilePolicy(sources, compileOptions(tools));
   const inputs: RunInputs = {
     files: pinnedFiles(ctx, agent),
     tools: offeredTools(agent, tools),
@@ -47,8 +48,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
       type: 'notice',
       message: `${model.facts.model} has no price in llm.yaml: its cost is unknown, and only the token limit bounds this run.`,
     });
-  const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned);
-  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: new Map(), signal });
+  return await continueRun(ctx, { accepted, journal, pinned: { ...inputs, snapshot }, agent, model, tools, intents: new Map(), signal });
 }
 
 interface Parts {

@@ -4,7 +4,6 @@ import type { JournalEntry } from '../contracts/journal.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { Tool, ToolSet } from '../contracts/tool.ts';
 import type { AcceptedEntry } from './continue-run.ts';
-import { loadAgent } from './load-agent.ts';
 import type { OpenTools, WorkerContext } from './worker-context.ts';
 
 /** What the loop would send and decide, in order. */
@@ -18,6 +17,7 @@ export interface WalkInput {
   readonly entries: readonly JournalEntry[];
   readonly accepted: AcceptedEntry;
   readonly seen: Seen;
+  readonly tools: OpenTools;
 }
 
 /** The record holds nothing further: a replay never acts. */
@@ -30,11 +30,8 @@ class RecordEnds extends Error {
  * where, or is undefined when the record was complete.
  */
 export async function walkRecord(ctx: WorkerContext, input: WalkInput): Promise<string | undefined> {
-  const { tenant, agent: id, workspace } = input.run.item;
-  const agent = await loadAgent(ctx.home, { tenant, agent: id, ...(workspace === undefined ? {} : { workspace }) });
-  await using open = await ctx.openTools(agent);
   try {
-    await runAgent(inertContext(ctx, input, open), input.run, new AbortController().signal);
+    await runAgent(inertContext(ctx, input), input.run, new AbortController().signal);
     return undefined;
   } catch (error) {
     if (error instanceof RecordEnds) return error.message;
@@ -46,13 +43,13 @@ function recordEnds(where: string): never {
   throw new RecordEnds(`the record ends ${where}`);
 }
 
-function inertContext(ctx: WorkerContext, { run, entries, accepted, seen }: WalkInput, open: OpenTools): RunAgentContext {
+function inertContext(ctx: WorkerContext, { run, entries, accepted, seen, tools }: WalkInput): RunAgentContext {
   return {
     journal: { entries, append: async (entry) => recordEnds(`before ${entry.kind}`) },
     ledger: { append: async (event) => recordEnds(`before ${event.type}`) },
     model: inertModel(run, accepted),
-    tools: inertTools(open.tools),
-    resourcesOf: open.resourcesOf,
+    tools: inertTools(tools.tools),
+    resourcesOf: tools.resourcesOf,
     targetHash: async () => recordEnds('in the middle of an effect'),
     currentPolicy: async () => run.pinnedPolicy,
     approvals: { surface: 'deny', open: async () => recordEnds('at a question'), get: async () => undefined },

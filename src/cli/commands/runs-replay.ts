@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { compilePolicy } from '../../governance/policy-snapshot.ts';
+import { compileOptions } from '../../worker/compile-options.ts';
 import { replayRun } from '../../worker/replay-run.ts';
 import { agentPolicySource } from '../../worker/policy-sources.ts';
 import { printResult, type CommandContext } from '../command.ts';
@@ -42,9 +43,8 @@ async function proposedPolicy(
     throw new FixRequestError('cli.no-policy-file', `The policy file ${file} cannot be read. Give the path of a policy file.`, { cause });
   });
   const others = (await app.policyFiles()).filter((source) => source.layer !== 'tenant');
-  return compilePolicy([
-    ...others,
-    { layer: 'tenant', file, text },
-    await agentPolicySource(await app.home(), await agentOfRun(context, row, undefined)),
-  ]);
+  const agent = await agentOfRun(context, row, undefined);
+  await using tools = await app.openTools(agent);
+  const sources = [...others, { layer: 'tenant' as const, file, text }, await agentPolicySource(await app.home(), agent)];
+  return compilePolicy(sources, compileOptions(tools));
 }
