@@ -62,7 +62,8 @@ fs.rmSync(dir, { recursive: true });
 
 const figures = subjects.map(([name]) => ({ name, medianUs: median(samples.get(name)!) }));
 if (values.json === true) console.log(JSON.stringify(figures));
-else for (const { name, medianUs } of figures) console.log(`${name.padEnd(28)} ${medianUs.toFixed(1).padStart(8)} µs`);
+else
+  console.log(`| what | median µs |\n|---|---|\n${figures.map(({ name, medianUs }) => `| ${name} | ${medianUs.toFixed(1)} |`).join('\n')}`);
 
 function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;

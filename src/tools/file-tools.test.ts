@@ -163,7 +163,7 @@ test('fs.list names what a tool can use, in order, with sizes, links and escapes
 
   assert.equal(
     (await call('fs.list', {})).text,
-    'a.md 3\nb.md 3\ndocs/\nline\\u{a}break 3 [no tool can use it]\nlink@ [link, not followed]',
+    'a.md 3\nb.md 3\ndocs/\nline⟨U+000A⟩break 3 [no tool can use it]\nlink@ [link, not followed]',
   );
   assert.equal((await call('fs.list', { glob: '*.md' })).text, 'a.md 3\nb.md 3\ndocs/x.md 3');
   assert.equal((await call('fs.list', { path: 'docs', glob: '*.{ts,js}' })).text, 'docs/y.ts 3');
@@ -181,6 +181,12 @@ test('fs.list stops at its limit and says so', async (t) => {
 
   assert.equal(result.data?.['truncated'], true);
   assert.match(result.text, /docs\/19 0\n\[only the first 20 are shown/);
+});
+
+test('a refused path is shown with its hidden characters named', async (t) => {
+  const { call } = await openWorld(t);
+
+  assert.match((await call('fs.read', { path: 'a\u202e\u200bb' })).text, /^The path "a⟨U\+202E⟩⟨U\+200B⟩b" contains a control/);
 });
 
 test('a change is planned with both hashes, made as planned, and taken back', async (t) => {

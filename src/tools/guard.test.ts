@@ -468,3 +468,10 @@ test(
     }
   },
 );
+
+test('two roots cannot have one name: a root that a human calls agent must not replace the agent’s own folder', async (t) => {
+  const { dir } = await openWorld(t, 'best-effort');
+  const specs = ['own', 'outside'].map((name) => ({ name: 'agent', dir: path.join(dir, name), access: 'write' as const }));
+
+  await assert.rejects(openRoots(specs), { code: 'tools.bad-root' });
+});

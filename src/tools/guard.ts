@@ -80,14 +80,15 @@ export async function openRoots(specs: readonly RootName[], options: OpenRootsOp
   const protectedIds = new Set<string>();
   try {
     const names = specs.map((spec) => {
+      if (directories.has(spec.name)) throw badRoot(spec, 'another root has that name');
       const directory = openRoot(spec, options.assurance);
       directories.set(spec.name, directory);
       const dir = realDirOf(directory);
       if (spec.name !== 'agent') refuseProtectedRoot(spec, dir, protectedDirs);
       return { ...spec, dir };
     });
-    for (const dir of [...protectedDirs, ...names.filter((root) => root.name === 'agent').map((root) => root.dir)]) {
-      const { dev, ino } = fs.statSync(dir);
+    const own = directories.get('agent');
+    for (const { dev, ino } of [...protectedDirs.map((dir) => fs.statSync(dir)), ...(own === undefined ? [] : [own])]) {
       protectedIds.add(`${dev}:${ino}`);
     }
     return rootsOf({ names, directories, protectedIds });

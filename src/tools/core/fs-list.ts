@@ -1,6 +1,8 @@
 import * as z from 'zod/mini';
 import type { ToolResult } from '../../contracts/tool.ts';
+import { makeVisible } from '../../governance/visible.ts';
 import { isRefused, type FolderEntry, type Listing } from '../guard.ts';
+import { nameFault } from '../path/name-fault.ts';
 import { displayPath, type RootPath } from '../path.ts';
 import { defineTool, failure, type CoreTool, type ToolWorld } from './define-tool.ts';
 import { compileGlob } from './glob.ts';
@@ -42,7 +44,7 @@ function list(world: ToolWorld, at: RootPath, how: { readonly depth: number; rea
   if (isRefused(listing)) return refusedResult(listing);
   const entries = listing.entries.map((entry) => ({
     ...entry,
-    path: visible(displayPath({ root: at.root, path: join(at.path, entry.path) })),
+    path: displayPath({ root: at.root, path: join(at.path, shownName(entry.path)) }),
   }));
   return {
     isError: false,
@@ -75,9 +77,8 @@ function join(folder: string, path: string): string {
   return folder === '.' ? path : `${folder}/${path}`;
 }
 
-/** Names can hold line breaks and invisible characters: they are written as escapes, so that one entry is one line. */
-function visible(path: string): string {
-  return path.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\\]/gu, (character) =>
-    character === '\\' ? '\\\\' : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+/** A name that cannot be used is shown with its hidden characters named, so that one entry is one line; others as they are. */
+function shownName(path: string): string {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return nameFault(name) === undefined ? path : path.slice(0, path.length - name.length) + makeVisible(name);
 }

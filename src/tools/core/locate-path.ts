@@ -1,4 +1,5 @@
 import type { ToolResult } from '../../contracts/tool.ts';
+import { makeVisible } from '../../governance/visible.ts';
 import type { Refused, Roots } from '../guard.ts';
 import { classifyPath, displayPath, type RootPath } from '../path.ts';
 import { isProtectedName } from '../path/name-fault.ts';
@@ -9,7 +10,7 @@ export function locatePath(raw: string, roots: Roots): RootPath | ToolResult {
   const at = classifyPath(raw, roots.names);
   if (!('outside' in at)) return at;
   const isProtected = raw.split(/[/\\]/).some(isProtectedName);
-  return failure(isProtected ? 'fs.protected' : 'fs.outside', `The path ${JSON.stringify(raw)} ${at.why}.`);
+  return failure(isProtected ? 'fs.protected' : 'fs.outside', `The path ${makeVisible(JSON.stringify(raw))} ${at.why}.`);
 }
 
 export function isResult(value: object): value is ToolResult {

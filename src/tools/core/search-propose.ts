@@ -71,6 +71,7 @@ function folderArguments(world: ToolWorld, at: RootPath, task: ProposeTask): rea
     '--files-with-matches',
     '--null',
     '--no-follow',
+    '--one-file-system',
     '--no-ignore',
     '--hidden',
     '--max-filesize=4M',
