@@ -165,6 +165,19 @@ test('a secret does not hide as the name of a marker', () => {
   assert.equal(redactor(full).text(`[redacted:${held}]`), '[redacted:[redacted:HELD]]');
 });
 
+test('the text of a JSON document is redacted by what it says and stays JSON', () => {
+  const hide = redactor(full);
+  const escaped = Array.from(held, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+
+  assert.equal(hide.jsonText(`{"path": "a.md",  "content": "${escaped}"}`), '{"path":"a.md","content":"[redacted:HELD]"}');
+  assert.equal(hide.jsonText(`{"content": "${held}", "content": "x"}`), '{"content":"x"}');
+  assert.deepEqual(JSON.parse(hide.jsonText(JSON.stringify({ content: "API_KEY='abc and no end" }))), {
+    content: "API_KEY='[redacted:assignment]",
+  });
+  assert.equal(hide.jsonText('{"path":  "a.md"}'), '{"path":  "a.md"}');
+  assert.equal(hide.jsonText(`{"path": ${held}`), '{"path": [redacted:HELD]');
+});
+
 test('a marker is seen in a text, and nothing else is', () => {
   assert.ok(hasMarker(`a ${marker('x y')} b`));
   assert.ok(!hasMarker('a [redacted] b'));

@@ -25,6 +25,11 @@ export interface Redactor {
   text(text: string): string;
   /** All texts in it, keys too. */
   json<T extends JsonValue>(value: T): T;
+  /**
+   * A JSON document in its spelling, such as a tool call's arguments: what it says is redacted, escapes included, and it
+   * stays JSON. What is no JSON is redacted as text.
+   */
+  jsonText(text: string): string;
   /** Holds back what may still become a secret. */
   stream(onText: (text: string) => void): RedactedStream;
 }
@@ -68,6 +73,7 @@ export function createRedactor(options: RedactorOptions): Redactor {
   return {
     text,
     json: <T extends JsonValue>(value: T) => redactJson(text, value) as T,
+    jsonText: (spelled) => redactJsonText(text, spelled),
     stream: (onText) => openStream(text, settle, onText),
   };
 }
@@ -152,6 +158,24 @@ function redactJson(text: (whole: string) => string, value: JsonValue): JsonValu
     Object.defineProperty(result, name, { value: redacted, enumerable: true, writable: true, configurable: true });
   }
   return result;
+}
+
+function redactJsonText(text: (whole: string) => string, spelled: string): string {
+  let value: JsonValue;
+  try {
+    value = JSON.parse(spelled) as JsonValue;
+  } catch {
+    // silent-ok: a model may write anything; it is hidden as text then
+    return text(spelled);
+  }
+  const before = JSON.stringify(value);
+  const after = JSON.stringify(redactJson(text, value));
+  return before === after && !hidesDuplicate(text, spelled, before) ? spelled : after;
+}
+
+/** Of two fields with one name JSON keeps the last: what only the spelling says must not pass beside it. */
+function hidesDuplicate(text: (whole: string) => string, spelled: string, before: string): boolean {
+  return spelled.length > before.length && text(spelled) !== spelled;
 }
 
 function openStream(text: (whole: string) => string, settle: SettleContext, onText: (text: string) => void): RedactedStream {
