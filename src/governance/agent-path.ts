@@ -13,31 +13,31 @@ const rootPrefix = /^([a-z][a-z0-9-]{0,62}):/;
  * @param rootNames the agent's named read-only roots; `workspace` and `agent` always exist.
  */
 export function readAgentPath(raw: unknown, rootNames: readonly string[]): AgentPath {
-  if (typeof raw !== 'string') return { ok: false, why: 'a path must be text' };
-  if (raw.length > maxLength) return { ok: false, why: `it has more than ${maxLength} characters` };
+  if (typeof raw !== 'string') return { ok: false, why: 'is not text' };
+  if (raw.length > maxLength) return { ok: false, why: `has more than ${maxLength} characters` };
   const hidden = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u.exec(raw);
   if (hidden !== null) {
     const code = (hidden[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-    return { ok: false, why: `it has the invisible character U+${code}` };
+    return { ok: false, why: `has the invisible character U+${code}` };
   }
-  if (raw.includes('\\')) return { ok: false, why: 'it has a backslash; parts of a path are separated by /' };
+  if (raw.includes('\\')) return { ok: false, why: 'has a backslash; its parts are separated by /' };
   const prefix = rootPrefix.exec(raw);
   const root = prefix?.[1] ?? 'workspace';
   if (root !== 'workspace' && root !== 'agent' && !rootNames.includes(root)) {
-    return { ok: false, why: `there is no root named "${root}"` };
+    return { ok: false, why: `begins with "${root}:", but there is no such root` };
   }
   return normalize(root, prefix === null ? raw : raw.slice(prefix[0].length));
 }
 
 function normalize(root: string, text: string): AgentPath {
-  if (text.startsWith('/')) return { ok: false, why: 'it is absolute; paths are relative to a root' };
-  if (/^[A-Za-z]:/.test(text)) return { ok: false, why: 'it names a drive; paths are relative to a root' };
-  if (text === '~' || text.startsWith('~/')) return { ok: false, why: '~ has no meaning here; paths are relative to a root' };
+  if (text.startsWith('/')) return { ok: false, why: 'is absolute; write it relative to a root' };
+  if (/^[A-Za-z]:/.test(text)) return { ok: false, why: 'names a drive; write it relative to a root' };
+  if (text === '~' || text.startsWith('~/')) return { ok: false, why: 'begins with ~; write it relative to a root' };
   const parts: string[] = [];
   for (const part of text.split('/')) {
     if (part === '' || part === '.') continue;
     if (part !== '..') parts.push(part);
-    else if (parts.pop() === undefined) return { ok: false, why: 'it leads out of its root through ..' };
+    else if (parts.pop() === undefined) return { ok: false, why: 'leads out of its root through ..' };
   }
   return { ok: true, root, path: parts.length === 0 ? '.' : parts.join('/') };
 }

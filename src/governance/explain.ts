@@ -60,7 +60,7 @@ function touchOf(resource: PolicyRequest['resources'][number]): string {
     return `${resource.access} ${quote(resource.root === 'workspace' ? resource.path : `${resource.root}:${resource.path}`)}`;
   if (resource.kind === 'host') return `host ${quote(resource.host)}${resource.port === undefined ? '' : `:${resource.port}`}`;
   if (resource.kind === 'command') return `command ${quote(resource.argv.join(' '))}`;
-  return `nowhere allowed ${quote(resource.raw)}: ${resource.why}`;
+  return `nothing: ${quote(resource.raw)} ${resource.why}`;
 }
 
 function cut(text: string): string {

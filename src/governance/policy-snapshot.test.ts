@@ -90,7 +90,7 @@ const refusals: readonly { name: string; sources: PolicySource[]; message: RegEx
   {
     name: 'an example whose path no agent may name',
     sources: [rule('allow: fs.write\nexamples: { match: [{ tool: fs.write, args: { path: ../a.md } }] }')],
-    message: /because the path "\.\.\/a\.md" is refused: it leads out of its root/,
+    message: /because the path "\.\.\/a\.md" leads out of its root/,
   },
   {
     name: 'a pattern that cannot be used',

@@ -10,6 +10,8 @@ import { compileGrant, compileRule } from './policy/compile-rules.ts';
 import type { CompiledLayer, CompiledRule } from './policy/compiled.ts';
 import { coversTool } from './policy/covers.ts';
 
+export type { CompiledLayer, CompiledRule } from './policy/compiled.ts';
+
 /** A policy, compiled: everything that `decide` reads. It never changes. */
 export interface PolicySnapshot {
   /** Hash of the sources, the built-in ones included. */

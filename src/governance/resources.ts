@@ -52,7 +52,7 @@ function fileResource(
 
 function hostResource(argument: string, raw: JsonValue, method: string | undefined): Resource {
   const read = typeof raw === 'string' ? readHost(raw) : undefined;
-  if (read === undefined) return { kind: 'outside', argument, raw: textOf(raw), why: 'it is neither an http address nor a host' };
+  if (read === undefined) return { kind: 'outside', argument, raw: textOf(raw), why: 'is neither an http address nor a host' };
   return {
     kind: 'host',
     argument,

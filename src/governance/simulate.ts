@@ -30,10 +30,16 @@ export async function simulatePolicy(recorded: AsyncIterable<RecordedDecision>, 
   const changed: ChangedDecision[] = [];
   let calls = 0;
   for await (const call of recorded) {
+    if (wasUnjudged(call.decision)) continue;
     calls += 1;
     const proposed = decide(call.request, snapshot);
     if (proposed.verdict === call.decision.verdict) continue;
     changed.push({ ...call, before: call.decision.verdict, after: proposed.verdict, proposed });
   }
   return { calls, changed };
+}
+
+/** No such tool, or arguments that are none: the call was refused before any policy, and would be under every other. */
+function wasUnjudged({ rule }: Decision): boolean {
+  return rule.layer === 'invariant' && rule.id.startsWith('tool.');
 }

@@ -54,7 +54,7 @@ function check(rule: CompiledRule, example: Example, context: CheckContext): voi
     coversTool(rule, example.tool) &&
     boundsHold({ ...rule, ...openAgents(rule) }, factsOf(requestOf(declaration, example, resources)));
   if (isCovered === (context.kind === 'match')) return;
-  const why = outside?.kind === 'outside' ? `, because the path ${JSON.stringify(outside.raw)} is refused: ${outside.why}` : '';
+  const why = outside?.kind === 'outside' ? `, because the path ${JSON.stringify(outside.raw)} ${outside.why}` : '';
   throw failed(rule, example, { ...context, why });
 }
 

@@ -40,8 +40,8 @@ function unknownTool(request: PolicyRequest): Refusal {
 function outside(resource: Extract<Resource, { kind: 'outside' }>): Refusal {
   return {
     id: 'outside',
-    reason: `The ${resource.argument} ${quote(resource.raw)} leads nowhere this agent may be: ${resource.why}.`,
-    remedy: 'No rule can allow it; name a place within the workspace or one of the named roots of agent.yaml.',
+    reason: `The ${resource.argument} ${quote(resource.raw)} ${resource.why.replace(/\.$/, '')}.`,
+    remedy: 'No rule can allow it; name a place that the agent may reach: its workspace, or a root of agent.yaml.',
   };
 }
 
