@@ -475,3 +475,32 @@ test('two roots cannot have one name: a root that a human calls agent must not r
 
   await assert.rejects(openRoots(specs), { code: 'tools.bad-root' });
 });
+
+for (const mode of modes) {
+  test(`${mode}: a protected folder that does not exist yet is not made by an agent, nor used once it exists`, async (t) => {
+    const base = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-later-')));
+    fs.mkdirSync(path.join(base, 'ws'));
+    const keys = path.join(base, 'ws/config/clawhold');
+    const roots = await openRoots([{ name: 'workspace', dir: path.join(base, 'ws'), access: 'write' }], {
+      protectedDirs: [keys],
+      ...(mode === 'best-effort' ? { assurance: mode } : {}),
+    });
+    t.after(async () => {
+      await roots[Symbol.asyncDispose]();
+      fs.rmSync(base, { recursive: true });
+    });
+
+    for (const at of ['config/clawhold/secrets/x', 'config/clawhold']) assert.equal((await tryAll(roots, ws(at)))['write'], 'fs.protected');
+    assert.ok(!fs.existsSync(keys));
+    assert.deepEqual(await roots.write(ws('config/clawhold-other'), Buffer.from('x')), { created: true });
+    fs.mkdirSync(path.join(keys, 'secrets'), { recursive: true });
+
+    assert.deepEqual([...new Set(Object.values(await tryAll(roots, ws('config/clawhold/secrets/x'))))], ['fs.protected']);
+    const listing = roots.list(ws('.'), { depth: 9, maxEntries: 9 });
+    assert.ok(!isRefused(listing));
+    assert.deepEqual(
+      listing.entries.map((entry) => entry.path),
+      ['config', 'config/clawhold-other'],
+    );
+  });
+}

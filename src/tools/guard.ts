@@ -1,10 +1,11 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { FixRequestError, reasonOf } from '../contracts/errors.ts';
 import { sha256, type Sha256 } from '../contracts/json.ts';
 import { canPin, locateFd, openRootDirectory, refuseKernelFiles, type Directory } from './guard/directory.ts';
 import { listPlace, type FolderEntry, type Listing, type ListOptions } from './guard/list-folder.ts';
 import { readRegular, statPlace, type FileContent } from './guard/read-file.ts';
-import { Refusal, refusalOf } from './guard/refusal.ts';
+import { errnoOf, Refusal, refusalOf } from './guard/refusal.ts';
 import { atPlace, atWritablePlace, enter, requireWritable, type OpenRoots } from './guard/root.ts';
 import { removeRegular, replaceRegular } from './guard/write-file.ts';
 import { isProtectedName } from './path/name-fault.ts';
@@ -57,7 +58,7 @@ export interface Roots extends AsyncDisposable {
 }
 
 export interface OpenRootsOptions {
-  /** Folders that no root may contain or reach, for example the home: absolute. */
+  /** Folders that no root may lie in or reach, for example the home, whether they exist yet or not: absolute. */
   readonly protectedDirs?: readonly string[];
   /** For tests: use the weaker mechanism although the stronger exists. */
   readonly assurance?: 'best-effort';
@@ -75,7 +76,7 @@ export function isRefused(value: unknown): value is Refused {
  * @throws FixRequestError `tools.bad-root` when a folder is missing, or is one that an agent must not have.
  */
 export async function openRoots(specs: readonly RootName[], options: OpenRootsOptions = {}): Promise<Roots> {
-  const protectedDirs = (options.protectedDirs ?? []).map((dir) => fs.realpathSync(dir));
+  const protectedDirs = (options.protectedDirs ?? []).map(realOrFuture);
   const directories = new Map<string, Directory>();
   const protectedIds = new Set<string>();
   try {
@@ -88,13 +89,22 @@ export async function openRoots(specs: readonly RootName[], options: OpenRootsOp
       return { ...spec, dir };
     });
     const own = directories.get('agent');
-    for (const { dev, ino } of [...protectedDirs.map((dir) => fs.statSync(dir)), ...(own === undefined ? [] : [own])]) {
-      protectedIds.add(`${dev}:${ino}`);
-    }
-    return rootsOf({ names, directories, protectedIds });
+    const existing = protectedDirs.map((dir) => fs.statSync(dir, { throwIfNoEntry: false }));
+    for (const found of [...existing, own]) if (found !== undefined) protectedIds.add(`${found.dev}:${found.ino}`);
+    return rootsOf({ names, directories, protectedIds, protectedDirs });
   } catch (thrown) {
     for (const directory of directories.values()) fs.closeSync(directory.fd);
     throw thrown;
+  }
+}
+
+/** The real path of a folder; of one that does not exist yet, the path that it will have. */
+function realOrFuture(dir: string): string {
+  try {
+    return fs.realpathSync(dir);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    return path.join(path.dirname(dir) === dir ? dir : realOrFuture(path.dirname(dir)), path.basename(dir));
   }
 }
 

@@ -4,7 +4,7 @@ import { isProtectedName, nameFault } from '../path/name-fault.ts';
 import type { RootPath } from '../path.ts';
 import { locate, locateSelf, verify, type Directory } from './directory.ts';
 import { Refusal } from './refusal.ts';
-import { enter, type OpenRoots, type Place } from './root.ts';
+import { enter, isProtectedPlace, type OpenRoots, type Place } from './root.ts';
 
 export interface ListOptions {
   /** 1: the folder's own entries. */
@@ -57,7 +57,7 @@ function listFolder(visit: Visit, folder: Directory, level: { readonly prefix: s
   for (const entry of names) {
     if (visit.truncated) return;
     const path = level.prefix + entry.name;
-    if (isProtectedName(entry.name) || !isVisible(visit.at, path)) continue;
+    if (isProtectedName(entry.name) || !isVisible(visit, path)) continue;
     report(visit, folder, { entry, path });
     if (!entry.isDirectory() || level.depth <= 1 || nameFault(entry.name) !== undefined) continue;
     try {
@@ -117,9 +117,8 @@ function report(visit: Visit, folder: Directory, found: { readonly entry: fs.Dir
   visit.entries.push({ path, kind, isReachable, ...(bytes === undefined ? {} : { bytes }) });
 }
 
-/** Of the agent's own folder only the files that exist for it are shown. */
-function isVisible(at: RootPath, path: string): boolean {
-  if (at.root !== 'agent') return true;
+/** Of the agent's own folder only the files that exist for it are shown, of any other nothing that is protected. */
+function isVisible({ roots, at }: Visit, path: string): boolean {
   const whole = at.path === '.' ? path : `${at.path}/${path}`;
-  return agentFile(whole) === whole;
+  return at.root === 'agent' ? agentFile(whole) === whole : !isProtectedPlace(roots, { root: at.root, path: whole });
 }

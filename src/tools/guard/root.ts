@@ -11,6 +11,8 @@ export interface OpenRoots {
   readonly directories: ReadonlyMap<string, Directory>;
   /** `dev:ino` of folders that may not be entered from any root, whatever they are called there. */
   readonly protectedIds: ReadonlySet<string>;
+  /** Their paths: they may not exist yet, and then an agent must not be the one who makes them. */
+  readonly protectedDirs: readonly string[];
 }
 
 /** A file's or folder's place: the held folder that contains it and its name there. */
@@ -58,6 +60,13 @@ export function enter(roots: OpenRoots, folder: Directory, step: { readonly name
   throw new Refusal('fs.protected', `${step.shown} is protected: no tool may touch it.`);
 }
 
+/** Whether the path is, or lies in, a protected folder. As links are never followed, its spelling is its place. */
+export function isProtectedPlace(roots: OpenRoots, at: RootPath): boolean {
+  const dir = roots.names.find((root) => root.name === at.root)?.dir ?? '';
+  const whole = at.path === '.' ? dir : `${dir === '/' ? '' : dir}/${at.path}`;
+  return at.root !== 'agent' && roots.protectedDirs.some((closed) => whole === closed || whole.startsWith(`${closed}/`));
+}
+
 interface Walked {
   readonly place: Place;
   readonly opened: readonly number[];
@@ -79,6 +88,7 @@ function walk(roots: OpenRoots, at: RootPath, isCreating: boolean): Walked {
   if (root === undefined)
     throw new Refusal('fs.outside', `${shown} is in no root; there are: ${[...roots.directories.keys()].join(', ')}.`);
   if (at.root === 'agent' && agentFile(at.path) !== at.path) throw new Refusal('fs.outside', `${shown} is not one of your own files.`);
+  if (isProtectedPlace(roots, at)) throw new Refusal('fs.protected', `${shown} is protected: no tool may touch it.`);
   const names = at.path === '.' ? [] : at.path.split('/');
   const last = names.pop() ?? '.';
   if (last !== '.') checkName(last, shown);
