@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { LedgerEventOf } from '../contracts/ledger.ts';
 import { diskIo } from '../state/open-log.ts';
-import { runChild, startChild } from '../state/fixtures/run-child.ts';
+import { runChild, startChild } from '../../test/run-child.ts';
 import { isClaimAlive, openLedger, type LedgerOptions } from './ledger.ts';
 import { verifyLedger } from './verify-ledger.ts';
 

@@ -32,14 +32,19 @@ export interface LedgerFilter {
 /** The records that match, in the order of their times over all streams. Lines that are no records are left out. */
 export async function* readLedger(dir: string, filter: LedgerFilter = {}): AsyncGenerator<LedgerRecord> {
   const sources = ledgerStreams(dir).map((stream) => readStream(dir, stream, filter));
-  let heads = await Promise.all(sources.map(async (source) => ({ source, next: await source.next() })));
-  for (;;) {
-    heads = heads.filter(({ next }) => next.done !== true);
-    const [first, ...others] = heads;
-    if (first === undefined) return;
-    const earliest = others.reduce((best, head) => (timeOf(head.next.value) < timeOf(best.next.value) ? head : best), first);
-    yield earliest.next.value as LedgerRecord;
-    earliest.next = await earliest.source.next();
+  try {
+    let heads = await Promise.all(sources.map(async (source) => ({ source, next: await source.next() })));
+    for (;;) {
+      heads = heads.filter(({ next }) => next.done !== true);
+      const [first, ...others] = heads;
+      if (first === undefined) return;
+      const earliest = others.reduce((best, head) => (timeOf(head.next.value) < timeOf(best.next.value) ? head : best), first);
+      yield earliest.next.value as LedgerRecord;
+      earliest.next = await earliest.source.next();
+    }
+  } finally {
+    // Whoever stops early must not leave files open.
+    for (const source of sources) await source.return(undefined);
   }
 }
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { LedgerEvent } from '../contracts/ledger.ts';
 import { openLedger } from './ledger.ts';
 import { encodeRecord } from './ledger/frame.ts';
@@ -224,7 +224,7 @@ const tamperings: readonly (readonly [name: string, tamper: (made: Made) => void
       const lines = linesOf(file);
       const last = parseCheckpoint(lines.at(-1)!);
       assert(typeof last !== 'string');
-      writeLines(file, lines.with(-1, signCheckpoint(last, loadSigningKey(path.join(root, 'thief', 'key')))));
+      writeLines(file, lines.with(lines.length - 1, signCheckpoint(last, loadSigningKey(path.join(root, 'thief', 'key')))));
     },
     checkpoints,
     /was signed by the key \w{64}, not by/,

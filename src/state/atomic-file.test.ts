@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { writeFileAtomic, type WriteStep } from './atomic-file.ts';
-import { runChild } from './fixtures/run-child.ts';
+import { runChild } from '../../test/run-child.ts';
 
 function scratch(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'atomic-'));

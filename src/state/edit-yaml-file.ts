@@ -23,8 +23,10 @@ export interface YamlEdit<T> extends ParsedYaml<T> {
 export async function editYamlFile<T>(file: string, schema: z.ZodMiniType<T>, edit: (editor: YamlEditor) => void): Promise<YamlEdit<T>> {
   const old = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
   const { document } = parseTree(old ?? 'version: 1\n', file);
+  const before = JSON.stringify(document.toJS());
   edit(editorOf(document));
-  const text = document.toString({ lineWidth: 0 });
+  // Without a change the text stays as the human wrote it; printing would only move blanks.
+  const text = old !== undefined && JSON.stringify(document.toJS()) === before ? old : document.toString({ lineWidth: 0 });
   const parsed = parseYaml(text, schema, file);
   const now = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
   if (now !== old)

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { startChild } from './fixtures/run-child.ts';
+import { startChild } from '../../test/run-child.ts';
 import { isClaimed, tryClaim } from './lock.ts';
 
 function lockFile(): string {

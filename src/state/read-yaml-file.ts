@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod/mini';
 import { reasonOf } from '../contracts/errors.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { parseYaml, InvalidFileError, type FileVersions, type ParsedYaml } from './yaml-file.ts';
-import { syntaxCode } from './yaml-file/parse-document.ts';
+import { hasControl, syntaxCode } from './yaml-file/parse-document.ts';
 
 export interface ReadYaml<T> extends ParsedYaml<T> {
   /** One sentence for a human: what was restored or migrated. */
@@ -39,8 +40,7 @@ export async function readYamlFile<T>(
     parseYaml(decode(content, name), schema, { file: name, ...(options.versions === undefined ? {} : { versions: options.versions }) });
   let parsed: ParsedYaml<T>;
   try {
-    if (bytes.length === 0 && backup !== undefined && backup.length > 0)
-      throw new InvalidFileError(name, [{ line: 0, path: '', message: 'is empty' }], { code: syntaxCode });
+    refuseCut(bytes, backup, name);
     parsed = parse(bytes);
   } catch (error) {
     if (!(error instanceof InvalidFileError) || error.code !== syntaxCode) throw error;
@@ -100,12 +100,16 @@ async function refreshBackup(file: string, bytes: Buffer, backup: Buffer | undef
   }
 }
 
+/** A cut file can still be good YAML, with the rules at its end gone: so it is looked for before parsing. */
+function refuseCut(bytes: Buffer, backup: Buffer | undefined, name: string): void {
+  if (backup === undefined || bytes.length >= backup.length || !backup.subarray(0, bytes.length).equals(bytes)) return;
+  const isMidLine = bytes.at(-1) !== 10 && backup[bytes.length] !== 10;
+  if (isMidLine)
+    throw new InvalidFileError(name, [{ line: 0, path: '', message: `was cut off after ${bytes.length} bytes` }], { code: syntaxCode });
+}
+
 function isDamaged(bytes: Buffer, backup: Buffer): boolean {
-  const text = bytes.toString('latin1');
-  // Control characters other than tab, newline and carriage return stand in no text file.
-  // oxlint-disable-next-line no-control-regex
-  const isText = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f]*$/.test(text) && Buffer.from(bytes.toString('utf8')).equals(bytes);
-  return bytes.length === 0 || !isText || !text.endsWith('\n') || backup.subarray(0, bytes.length).equals(bytes);
+  return bytes.at(-1) !== 10 || !isUtf8(bytes) || hasControl(bytes.toString('utf8')) || backup.subarray(0, bytes.length).equals(bytes);
 }
 
 function withAdvice(error: InvalidFileError, hasBackup: boolean): InvalidFileError {

@@ -14,7 +14,7 @@ export type { YamlEditor } from './yaml-file/editor.ts';
 export interface ParsedYaml<T> {
   readonly value: T;
   /** The 1-based line of a key or entry; of its nearest parent that exists when it does not. */
-  lineOf(path: readonly (string | number)[]): number;
+  readonly lineOf: (path: readonly (string | number)[]) => number;
   /** The version it had, when it was older and was brought up to date in memory. */
   readonly migratedFrom?: number;
   /** The text after the migration; the given text when there was none. */

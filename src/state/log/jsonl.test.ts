@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { runChild, startChild } from '../fixtures/run-child.ts';
+import { runChild, startChild } from '../../../test/run-child.ts';
 import { openLog } from '../open-log.ts';
 import { readLogTail } from '../read-log.ts';
 import { listSegments } from '../segments.ts';

@@ -18,11 +18,7 @@ export const syntaxCode = 'config.syntax';
  * @throws InvalidFileError that lists everything.
  */
 export function parseTree(text: string, file: string): Tree {
-  if (Buffer.byteLength(text) > maxBytes) {
-    throw new InvalidFileError(file, [
-      { line: 0, path: '', message: `has ${Buffer.byteLength(text)} bytes; at most ${maxBytes} are allowed` },
-    ]);
-  }
+  refuseUnreadable(text, file);
   const lines = new LineCounter();
   let document: Document.Parsed;
   try {
@@ -54,6 +50,26 @@ export function parseTree(text: string, file: string): Tree {
   const violations = findForbidden(document, lines);
   if (violations.length > 0) throw new InvalidFileError(file, violations);
   return { document, lines };
+}
+
+function refuseUnreadable(text: string, file: string): void {
+  if (Buffer.byteLength(text) > maxBytes) {
+    throw new InvalidFileError(file, [
+      { line: 0, path: '', message: `has ${Buffer.byteLength(text)} bytes; at most ${maxBytes} are allowed` },
+    ]);
+  }
+  if (hasControl(text)) {
+    const line = text.split('\n').findIndex(hasControl) + 1;
+    throw new InvalidFileError(file, [{ line, path: '', message: 'holds control characters, which stand in no text' }], {
+      code: syntaxCode,
+    });
+  }
+}
+
+/** Characters that stand in no text: C0 without tab, newline and carriage return, and DEL. */
+export function hasControl(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex
+  return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text);
 }
 
 function describe(problem: YAMLError, lines: LineCounter): Violation {

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { JournalEntry } from '../contracts/journal.ts';
+import { startChild } from '../../test/run-child.ts';
+import { openJournal, readJournal } from './journal.ts';
+
+function scratch(): string {
+  return path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'journal-')), '2026-01-02', 'run_1', 'journal.jsonl');
+}
+
+function value(name: string): JournalEntry {
+  return { kind: 'value', name, value: 'é' };
+}
+
+test('entries stand in the order of the calls, are there when it is opened again, and the files are for their owner alone', async () => {
+  const file = scratch();
+  {
+    await using journal = await openJournal(file);
+    assert.deepEqual(journal.entries, []);
+    await Promise.all([journal.append(value('a')), journal.append(value('b'))]);
+    await journal.append(value('c'));
+  }
+
+  await using journal = await openJournal(file);
+
+  assert.deepEqual(journal.entries, [value('a'), value('b'), value('c')]);
+  assert.deepEqual(await readJournal(file), journal.entries);
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  assert.equal(fs.statSync(path.dirname(file)).mode & 0o777, 0o700);
+});
+
+test('a torn last entry is cut off and said, and left alone by a reader', async () => {
+  const file = scratch();
+  {
+    await using journal = await openJournal(file);
+    await journal.append(value('a'));
+  }
+  fs.appendFileSync(file, '{"kind":"val');
+  const torn = fs.readFileSync(file);
+
+  assert.deepEqual(await readJournal(file), [value('a')]);
+  assert.deepEqual(fs.readFileSync(file), torn);
+  await using journal = await openJournal(file);
+
+  assert.equal(journal.droppedBytes, 12);
+  assert.deepEqual(journal.entries, [value('a')]);
+  await journal.append(value('b'));
+  assert.deepEqual(await readJournal(file), [value('a'), value('b')]);
+});
+
+for (const [name, damage] of [
+  ['not JSON', '{"kind":"value"'],
+  ['of no known kind', '{"kind":"rubbish"}'],
+  ['no entry', '7'],
+  ['empty', ''],
+  ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+] as const) {
+  test(`a journal with a line that is ${name} is refused, naming file and line, and is not touched`, async () => {
+    const file = scratch();
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const line = Buffer.from(`${JSON.stringify(value('a'))}\n`);
+    fs.writeFileSync(file, Buffer.concat([line, Buffer.from(damage), Buffer.from('\n'), line]));
+    const before = fs.readFileSync(file);
+
+    await assert.rejects(openJournal(file), { code: 'state.journal-damaged', remedy: 'ask-human', message: new RegExp(`${file}:2`) });
+    await assert.rejects(readJournal(file), { code: 'state.journal-damaged' });
+    assert.deepEqual(fs.readFileSync(file), before);
+  });
+}
+
+test('a process that is killed between two entries leaves every entry that was acknowledged', async () => {
+  const file = scratch();
+  const child = startChild(
+    `import { openJournal } from ${JSON.stringify(path.join(import.meta.dirname, 'journal.ts'))};
+     import fs from 'node:fs';
+     const journal = await openJournal(${JSON.stringify(file)});
+     for (let i = 0; ; i += 1) { await journal.append({ kind: 'value', name: String(i), value: i }); fs.writeSync(1, i + '\\n'); }`,
+  );
+  await child.firstLine;
+  child.kill('SIGKILL');
+  const acknowledged = Number((await child.ended).stdout.trimEnd().split('\n').at(-1));
+
+  const entries = await readJournal(file);
+
+  assert.ok(entries.length > acknowledged);
+  assert.deepEqual(
+    entries.map((entry) => entry.kind === 'value' && entry.value),
+    Array.from({ length: entries.length }, (_, index) => index),
+  );
+});

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { newRunId, newSessionId, parseAgentId, parseTenantId, type RunId } from '../contracts/ids.ts';
+import { openDatabase } from './database.ts';
+import { createHome } from './home.ts';
+import { rebuildRuns } from './rebuild-runs.ts';
+import { renderRunFile } from './run-file.ts';
+import { openRuns, type RunRow } from './runs.ts';
+import { openSessions } from './sessions.ts';
+
+const tenant = parseTenantId('default');
+const scout = parseAgentId('scout');
+const session = newSessionId(1);
+
+function row(createdMs: number, change: Partial<RunRow> = {}): RunRow {
+  return {
+    id: newRunId(createdMs),
+    session,
+    tenant,
+    agent: scout,
+    state: 'accepted',
+    door: 'cli',
+    model: 'scripted/demo',
+    inputPreview: 'hello',
+    reason: '',
+    createdMs,
+    turns: 0,
+    toolCalls: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    ...change,
+  };
+}
+
+function scratch(): string {
+  return fs.mkdtempSync(path.join(os.tmpdir(), 'runs-'));
+}
+
+test('a row comes back as it was, with absent fields absent', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const bare = row(1);
+  const full = row(2, { startedMs: 3, endedMs: 4, costMicroUsd: 0, owner: 'claim', reason: 'because' });
+
+  runs.insert(bare);
+  runs.insert(full);
+
+  assert.deepEqual(runs.get(bare.id), bare);
+  assert.deepEqual(runs.get(full.id), full);
+  assert.equal(runs.get(newRunId(3)), undefined);
+  assert.throws(() => runs.insert(bare));
+});
+
+test('an update changes what it names, and null empties', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const before = row(1, { owner: 'me' });
+  runs.insert(before);
+
+  assert.equal(runs.update(before.id, { state: 'done', turns: 3, endedMs: 9, costMicroUsd: 12, owner: null }), true);
+  assert.equal(runs.update(before.id, {}), true);
+  assert.equal(runs.update(newRunId(5), { turns: 1 }), false);
+
+  const { owner: _owner, ...rest } = before;
+  assert.deepEqual(runs.get(before.id), { ...rest, state: 'done', turns: 3, endedMs: 9, costMicroUsd: 12 });
+});
+
+test('a list is newest first, filtered, and paged without gap or repetition', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const rows = Array.from({ length: 25 }, (_, index) =>
+    row(1000 + index, { state: index % 2 === 0 ? 'done' : 'failed', agent: parseAgentId(index < 20 ? 'scout' : 'scribe') }),
+  );
+  for (const each of rows) runs.insert(each);
+
+  const seen: RunId[] = [];
+  for (let before: RunId | undefined; ;) {
+    const page = runs.list({ tenant, agent: scout, state: 'done', limit: 3, ...(before === undefined ? {} : { before }) });
+    if (page.length === 0) break;
+    seen.push(...page.map(({ id }) => id));
+    before = page.at(-1)!.id;
+  }
+
+  assert.deepEqual(
+    seen,
+    rows
+      .filter(({ agent, state }) => agent === scout && state === 'done')
+      .map(({ id }) => id)
+      .toReversed(),
+  );
+  assert.equal(runs.latest({ tenant })?.id, rows.at(-1)!.id);
+  assert.equal(runs.latest({ session, agent: scout })?.id, rows[19]!.id);
+  assert.deepEqual(runs.list({ tenant: parseTenantId('other') }), []);
+  assert.equal(runs.list().length, 25);
+});
+
+test('every filter reads one range of one index', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  for (const where of [
+    'tenant = 1',
+    'tenant = 1 AND agent = 2',
+    'tenant = 1 AND state = 2',
+    'tenant = 1 AND agent = 2 AND state = 3',
+    'session = 1',
+    'state = 1',
+  ]) {
+    const plan = JSON.stringify(database.all(`EXPLAIN QUERY PLAN SELECT * FROM runs WHERE ${where} AND id < 9 ORDER BY id DESC LIMIT 5`));
+    assert.match(plan, /SEARCH runs USING INDEX/, where);
+    assert.doesNotMatch(plan, /TEMP B-TREE/, where);
+  }
+});
+
+test('of two processes that take a run over, one gets it', () => {
+  const file = path.join(scratch(), 'db');
+  using one = openDatabase(file);
+  using two = openDatabase(file);
+  const run = row(1, { owner: 'dead' });
+  openRuns(one).insert(run);
+
+  const won = [openRuns(one).takeOver(run.id, 'dead', 'a'), openRuns(two).takeOver(run.id, 'dead', 'b')];
+
+  assert.deepEqual(won, [true, false]);
+  assert.equal(openRuns(two).get(run.id)?.owner, 'a');
+  const free = row(2);
+  openRuns(one).insert(free);
+  assert.deepEqual([openRuns(two).takeOver(free.id, undefined, 'b'), openRuns(one).takeOver(free.id, undefined, 'a')], [true, false]);
+});
+
+test('a removed run is gone', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const run = row(1);
+  runs.insert(run);
+
+  assert.deepEqual([runs.remove(run.id), runs.remove(run.id), runs.get(run.id)], [true, false, undefined]);
+});
+
+test('when the database was deleted, runs and sessions come back from the files, and bad files are named', () => {
+  const home = createHome(scratch());
+  const rows = [row(1000, { state: 'done', costMicroUsd: 5 }), row(2000, { state: 'waiting' })];
+  for (const each of rows) {
+    fs.mkdirSync(home.runDir(tenant, each.id), { recursive: true });
+    fs.writeFileSync(path.join(home.runDir(tenant, each.id), 'run.json'), renderRunFile(each, { bundle: ['output.md'] }));
+  }
+  const bad = home.runDir(tenant, newRunId(3000));
+  const moved = home.runDir(tenant, newRunId(4000));
+  for (const [dir, text] of [
+    [bad, '{"id": 7}'],
+    [moved, renderRunFile(rows[0]!)],
+  ] as const) {
+    fs.mkdirSync(dir, { recursive: true });
+    fs.writeFileSync(path.join(dir, 'run.json'), text);
+  }
+  using database = openDatabase(home.databaseFile);
+  const [runs, sessions] = [openRuns(database), openSessions(database)];
+
+  for (let times = 0; times < 2; times += 1) {
+    const result = rebuildRuns({ home, runs, sessions });
+    assert.equal(result.found, 2);
+    assert.equal(result.problems.length, 2);
+    assert.match(result.problems[0] ?? '', new RegExp(bad));
+  }
+
+  assert.deepEqual(runs.list(), rows.toReversed());
+  assert.deepEqual(sessions.latest(tenant, scout), { id: session, tenant, agent: scout, createdMs: 1000, lastRun: rows[1]!.id });
+});
+
+test('sessions are listed newest first, by tenant and agent', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const sessions = openSessions(database);
+  const made = [1, 2, 3].map((createdMs) => ({
+    id: newSessionId(createdMs),
+    tenant,
+    agent: createdMs === 2 ? parseAgentId('scribe') : scout,
+    createdMs,
+  }));
+  for (const each of made) {
+    sessions.create(each);
+    sessions.create({ ...each, createdMs: 99 });
+  }
+
+  assert.deepEqual(sessions.list({ tenant, agent: scout }), [made[2], made[0]]);
+  assert.deepEqual(sessions.list({ tenant, before: made[2]!.id, limit: 1 }), [made[1]]);
+  assert.deepEqual(sessions.get(made[0]!.id), made[0]);
+  assert.equal(sessions.latest(parseTenantId('other'), scout), undefined);
+});
