@@ -29,7 +29,7 @@ function failingIo(step: 'write' | 'half-write' | 'sync', fromCall: number): App
       if (step === 'sync' && (calls += 1) >= fromCall) done(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' }));
       else diskIo.sync(fd, done);
     },
-    truncate: diskIo.truncate,
+    truncate: (fd, size) => diskIo.truncate(fd, size),
   };
 }
 

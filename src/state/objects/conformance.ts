@@ -6,8 +6,8 @@ import type { Objects } from '../objects.ts';
 export interface ObjectsUnderTest {
   readonly objects: Objects;
   /** Replaces what is stored for a hash behind the store's back. */
-  damage(sha: Sha256, bytes: string): Promise<void>;
-  countStored(): Promise<number>;
+  readonly damage: (sha: Sha256, bytes: string) => Promise<void>;
+  readonly countStored: () => Promise<number>;
 }
 
 /** The contract of Objects, sentence by sentence. */
