@@ -15,7 +15,7 @@ import { openRuns } from '../src/state/runs.ts';
  * Ratios are taken from rounds that alternate between what is compared; the median round counts.
  */
 const { values: flags } = parseArgs({
-  options: { dir: { type: 'string', default: os.tmpdir() }, rounds: { type: 'string', default: '7' } },
+  options: { dir: { type: 'string', default: os.tmpdir() }, rounds: { type: 'string', default: '15' } },
 });
 const rounds = Number(flags.rounds);
 const root = fs.mkdtempSync(path.join(flags.dir, 'bench-ledger-'));
@@ -77,8 +77,8 @@ async function benchAppend(): Promise<void> {
   const raw: number[] = [];
   const many: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    raw.push(await rawAppends(400, 420));
-    alone.push(await appends(ledger, 1, 400));
+    raw.push(await rawAppends(150, 420));
+    alone.push(await appends(ledger, 1, 150));
     many.push(await appends(ledger, 32, 400));
   }
   await ledger[Symbol.asyncDispose]();
@@ -110,21 +110,28 @@ async function benchVerify(): Promise<void> {
   rows.push([`verify, ${count} records`, `${median(rates).toFixed(0)} rows/s`, 'target ≥ 500 k rows/s']);
 }
 
-async function benchJournal(): Promise<void> {
+async function benchJournal(lonelyInPlace: boolean): Promise<void> {
   const cpu: number[] = [];
   const wall: number[] = [];
   for (let round = 0; round < 50; round += 1) {
     const start = performance.now();
     const before = process.cpuUsage();
     {
-      await using journal = await openJournal(path.join(root, 'runs', `run_${round}`, 'journal.jsonl'));
+      await using journal = await openJournal(path.join(root, 'runs', `run_${String(lonelyInPlace)}_${round}`, 'journal.jsonl'), {
+        lonelyInPlace,
+      });
       for (let entry = 0; entry < 8; entry += 1) await journal.append({ kind: 'value', name: 'x', value: entry });
     }
     const used = process.cpuUsage(before);
     cpu.push((used.user + used.system) / 1000);
     wall.push(performance.now() - start);
   }
-  rows.push(['journal of a run: open, 8 durable entries, close', `${median(cpu).toFixed(2)} ms CPU`, `${median(wall).toFixed(2)} ms wall`]);
+  const how = lonelyInPlace ? 'synced in place' : 'synced by another thread';
+  rows.push([
+    `journal of a run: open, 8 durable entries, close; ${how}`,
+    `${median(cpu).toFixed(2)} ms CPU`,
+    `${median(wall).toFixed(2)} ms wall`,
+  ]);
 }
 
 function fillRuns(file: string, from: number, to: number): void {
@@ -193,7 +200,8 @@ function benchRuns(): void {
 try {
   await benchAppend();
   await benchVerify();
-  await benchJournal();
+  await benchJournal(false);
+  await benchJournal(true);
   benchRuns();
   console.log(`| what | measured | |\n|---|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}`);
 } finally {

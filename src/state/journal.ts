@@ -2,8 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import fs from 'node:fs';
 import { AskHumanError, reasonOf } from '../contracts/errors.ts';
 import type { Journal, JournalEntry } from '../contracts/journal.ts';
-import { openLineFile } from './line-file.ts';
-import type { AppendIo } from './log/append-file.ts';
+import { openLineFile, type LineFileOptions } from './line-file.ts';
 
 export interface OpenJournal extends Journal, AsyncDisposable {
   /** Bytes of a torn last entry that a crash left and that were cut off. */
@@ -16,7 +15,7 @@ export interface OpenJournal extends Journal, AsyncDisposable {
  * Contract: a torn last line is cut off; anything else that is not an entry is damage and is not touched.
  * @throws AskHumanError that names file and line when an entry is damaged.
  */
-export async function openJournal(file: string, options: { readonly io?: AppendIo } = {}): Promise<OpenJournal> {
+export async function openJournal(file: string, options: LineFileOptions = {}): Promise<OpenJournal> {
   const target = openLineFile(file, options);
   try {
     return {

@@ -14,8 +14,14 @@ export interface LineFile extends AsyncDisposable {
   append(line: string): Promise<void>;
 }
 
+export interface LineFileOptions {
+  readonly io?: AppendIo;
+  /** The process does nothing else meanwhile, as a command for one run: then syncs in place save the way to another thread. */
+  readonly lonelyInPlace?: boolean;
+}
+
 /** Opens a file of lines, makes it and its folder when missing (0600, 0700), and cuts a torn last line off. */
-export function openLineFile(file: string, options: { readonly io?: AppendIo } = {}): LineFile {
+export function openLineFile(file: string, options: LineFileOptions = {}): LineFile {
   const changed = makeDir(path.dirname(file));
   const opened = openForAppend(file);
   const ready = opened.isNew ? syncDirectories([path.dirname(file), ...changed]) : undefined;

@@ -5,12 +5,15 @@ import { reasonOf, RetryableError } from '../../contracts/errors.ts';
 export interface AppendIo {
   write(fd: number, bytes: Uint8Array): number;
   sync(fd: number, done: (error: Error | null) => void): void;
+  /** The same without another thread, holding up the process. */
+  syncInPlace(fd: number): void;
   truncate(fd: number, size: number): void;
 }
 
 export const diskIo: AppendIo = {
   write: (fd, bytes) => fs.writeSync(fd, bytes),
   sync: (fd, done) => fs.fdatasync(fd, done),
+  syncInPlace: (fd) => fs.fdatasyncSync(fd),
   truncate: (fd, size) => fs.ftruncateSync(fd, size),
 };
 
@@ -25,9 +28,16 @@ export interface AppendFileOptions {
   readonly io?: AppendIo;
   /** Awaited before the first append is acknowledged: syncs of folders. */
   readonly ready?: Promise<void>;
+  /**
+   * Sync a lone line in place while the disk is fast: handing it to another thread costs as much again. For a file
+   * that all work of the process shares; with one file for each piece of work, they would wait for each other.
+   */
+  readonly lonelyInPlace?: boolean;
   /** Asked before each write, when everything before it is durable: the file to go on in, if it is another. */
   readonly rotate?: (current: OpenedFile) => OpenedFile | undefined;
 }
+
+const fastSyncMs = 2;
 
 interface Waiter {
   readonly resolve: () => void;
@@ -48,6 +58,9 @@ export class AppendFile implements AsyncDisposable {
   readonly #io: AppendIo;
   #ready: Promise<void> | undefined;
   readonly #rotate: ((current: OpenedFile) => OpenedFile | undefined) | undefined;
+  readonly #lonelyInPlace: boolean;
+  /** How long the last sync took. */
+  #syncMs = Infinity;
   #lines: string[] = [];
   #waiters: Waiter[] = [];
   #isScheduled = false;
@@ -60,6 +73,7 @@ export class AppendFile implements AsyncDisposable {
     this.#durableBytes = target.size;
     this.#io = options.io ?? diskIo;
     this.#rotate = options.rotate;
+    this.#lonelyInPlace = options.lonelyInPlace === true;
     this.#ready = options.ready;
     // The rejection is met by the first append; without one nobody needs the folder's name.
     this.#ready?.catch(() => undefined);
@@ -112,7 +126,26 @@ export class AppendFile implements AsyncDisposable {
       this.#settle(waiters, error as Error);
       return;
     }
-    this.#io.sync(this.#target.fd, (error) => void this.#finish(waiters, { error, bytes: bytes.length }));
+    this.#sync(waiters, bytes.length);
+  }
+
+  #sync(waiters: readonly Waiter[], bytes: number): void {
+    const start = performance.now();
+    const finish = (error: Error | null): void => {
+      this.#syncMs = performance.now() - start;
+      void this.#finish(waiters, { error, bytes });
+    };
+    if (!this.#lonelyInPlace || waiters.length > 1 || this.#syncMs > fastSyncMs) {
+      this.#io.sync(this.#target.fd, finish);
+      return;
+    }
+    try {
+      this.#io.syncInPlace(this.#target.fd);
+    } catch (error) {
+      finish(error as Error);
+      return;
+    }
+    finish(null);
   }
 
   async #finish(waiters: readonly Waiter[], result: { readonly error: Error | null; readonly bytes: number }): Promise<void> {

@@ -29,6 +29,10 @@ function failingIo(step: 'write' | 'half-write' | 'sync', fromCall: number): App
       if (step === 'sync' && (calls += 1) >= fromCall) done(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' }));
       else diskIo.sync(fd, done);
     },
+    syncInPlace: (fd) => {
+      if (step === 'sync' && (calls += 1) >= fromCall) throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
+      diskIo.syncInPlace(fd);
+    },
     truncate: (fd, size) => diskIo.truncate(fd, size),
   };
 }
@@ -41,6 +45,10 @@ testLog('jsonl', async () => {
     sync: (fd, done) => {
       syncs += 1;
       diskIo.sync(fd, done);
+    },
+    syncInPlace: (fd) => {
+      syncs += 1;
+      diskIo.syncInPlace(fd);
     },
   };
   return {

@@ -31,7 +31,7 @@ export function openJsonlLog(options: JsonlLogOptions): Log {
     current = segmentAt(dir, current.number + 1);
     return openSegment(dir, current.file);
   };
-  const file = new AppendFile(opened, { rotate, ...(options.io === undefined ? {} : { io: options.io }) });
+  const file = new AppendFile(opened, { rotate, lonelyInPlace: true, ...(options.io === undefined ? {} : { io: options.io }) });
   return {
     droppedBytes: opened.droppedBytes,
     lastLine,
