@@ -65,13 +65,18 @@ function checkRef(ref: string | undefined, llm: LlmConfig | undefined): string {
 }
 
 async function openRemote(entry: ProviderEntry, env: Env): Promise<{ provider: ModelProvider; isLocal: boolean }> {
-  const { openConnection } = await import('./wire/connection.ts');
-  const { checkKey, keyHeaders } = await import('./wire/keys.ts');
+  const isAnthropic = entry.wire === 'anthropic';
+  const [{ openConnection }, { checkKey, keyHeaders }, createProvider] = await Promise.all([
+    import('./wire/connection.ts'),
+    import('./wire/keys.ts'),
+    isAnthropic
+      ? import('./anthropic.ts').then((wire) => wire.createAnthropicProvider)
+      : import('./openai.ts').then((wire) => wire.createOpenAiProvider),
+  ]);
   const { baseUrl, key, keyEnv } = entry;
   if (baseUrl === undefined) throw new TypeError('A provider with a wire has a base URL.');
   const problem = checkKey(entry, baseUrl);
   if (problem !== undefined) throw problem;
-  const isAnthropic = entry.wire === 'anthropic';
   const connection = openConnection({
     provider: entry.name,
     baseUrl,
@@ -84,10 +89,7 @@ async function openRemote(entry: ProviderEntry, env: Env): Promise<{ provider: M
     env,
     ...(isAnthropic ? { overloadedStatus: 529 } : {}),
   });
-  const provider = isAnthropic
-    ? (await import('./anthropic.ts')).createAnthropicProvider(connection)
-    : (await import('./openai.ts')).createOpenAiProvider(connection);
-  return { provider, isLocal: connection.isLocal };
+  return { provider: createProvider(connection), isLocal: connection.isLocal };
 }
 
 async function openScripted(ref: string, entry: ProviderEntry, homeDir: string): Promise<ModelProvider> {

@@ -46,9 +46,7 @@ function withoutFence(text: string): string {
   return text
     .replace(/^<untrusted[^>\n]*>\n?/, '')
     .replace(/\n?<\/untrusted>\s*$/, '')
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&amp;', '&');
+    .replaceAll(/&lt;(?=[\s/]*untrusted)/gi, '<');
 }
 
 function applyFilter(text: string, filter: string): string {

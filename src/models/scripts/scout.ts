@@ -24,7 +24,7 @@ The beginning of README.md:
 
 {{result code.search 1 | lines 20 | indent}}
 
-## What the policy refused
+## What the policy said
 
 Reading \`repo:.env\` was tried, to see what happens. The answer:
 
@@ -61,10 +61,12 @@ export const scoutScript: Script = {
           ],
         },
         {
-          say: 'Both were refused, as they should be. I write down what I found.\n',
+          say: 'I write down what I found, and what became of the two attempts.\n',
           calls: [{ tool: 'fs.write', args: { path: 'REPORT.md', content: report } }],
         },
-        { say: 'REPORT.md is written. It says what this repository is, from its own files, and what the policy refused.' },
+        {
+          say: '{{result fs.write | line 1}} REPORT.md says what this repository is, from its own files, and what the policy said to two attempts that it should refuse.',
+        },
       ],
     },
   ],

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '../../contracts/json.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { Message, ModelRequest } from '../../contracts/model.ts';
 import { argumentsObject } from './loose.ts';
@@ -69,5 +69,5 @@ function blocksOf(message: Message, names: ToolNames): readonly JsonObject[] {
 }
 
 function wireCallId(id: string): string {
-  return /^[a-zA-Z0-9_-]+$/.test(id) ? id : `call_${hash('sha256', id, 'hex').slice(0, 24)}`;
+  return /^[a-zA-Z0-9_-]+$/.test(id) ? id : `call_${sha256(id).slice(0, 24)}`;
 }

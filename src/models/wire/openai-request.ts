@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '../../contracts/json.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { Message, ModelRequest } from '../../contracts/model.ts';
 import { argumentsObject } from './loose.ts';
@@ -68,5 +68,5 @@ function wireMessage(message: Message, names: ToolNames, dialect: OpenAiDialect)
 
 function wireCallId(id: string, dialect: OpenAiDialect): string {
   if (!dialect.hasShortCallIds || /^[a-zA-Z0-9]{9}$/.test(id)) return id;
-  return hash('sha256', id, 'hex').slice(0, 9);
+  return sha256(id).slice(0, 9);
 }
