@@ -1,14 +1,12 @@
 import fs from 'node:fs';
-import path from 'node:path';
-import { FixRequestError, reasonOf } from '../contracts/errors.ts';
 import { sha256, type Sha256 } from '../contracts/json.ts';
-import { canPin, locateFd, openRootDirectory, refuseKernelFiles, type Directory } from './guard/directory.ts';
+import type { Directory } from './guard/directory.ts';
 import { listPlace, type FolderEntry, type Listing, type ListOptions } from './guard/list-folder.ts';
+import { badRoot, openRoot, realDirOf, realOrFuture, refuseProtectedRoot } from './guard/open-root.ts';
 import { readRegular, statPlace, type FileContent } from './guard/read-file.ts';
-import { errnoOf, Refusal, refusalOf } from './guard/refusal.ts';
+import { Refusal, refusalOf } from './guard/refusal.ts';
 import { atPlace, atWritablePlace, enter, requireWritable, type OpenRoots } from './guard/root.ts';
 import { removeRegular, replaceRegular } from './guard/write-file.ts';
-import { isProtectedName } from './path/name-fault.ts';
 import { displayPath, type RootName, type RootPath } from './path.ts';
 import type { ToolCode } from './tool-code.ts';
 
@@ -98,16 +96,6 @@ export async function openRoots(specs: readonly RootName[], options: OpenRootsOp
   }
 }
 
-/** The real path of a folder; of one that does not exist yet, the path that it will have. */
-function realOrFuture(dir: string): string {
-  try {
-    return fs.realpathSync(dir);
-  } catch (thrown) {
-    if (errnoOf(thrown) !== 'ENOENT') throw thrown;
-    return path.join(path.dirname(dir) === dir ? dir : realOrFuture(path.dirname(dir)), path.basename(dir));
-  }
-}
-
 function rootsOf(open: OpenRoots & { readonly directories: Map<string, Directory> }): Roots {
   const pending = new Set<Promise<unknown>>();
   const isPinned = [...open.directories.values()].every((directory) => directory.isPinned);
@@ -194,35 +182,4 @@ async function guardedAsync<T>(at: RootPath, work: () => Promise<T>): Promise<T 
     const refusal = refusalOf(thrown, displayPath(at));
     return { refused: refusal.code, text: refusal.message };
   }
-}
-
-function openRoot(spec: RootName, forced: 'best-effort' | undefined): Directory {
-  try {
-    const dir = fs.realpathSync(spec.dir);
-    const directory = openRootDirectory(dir, true);
-    refuseKernelFiles(dir, dir);
-    return { ...directory, isPinned: forced === undefined && canPin(directory.fd) };
-  } catch (thrown) {
-    throw badRoot(spec, `it cannot be opened as a folder: ${reasonOf(thrown)}`, thrown);
-  }
-}
-
-/** Asked of the descriptor where possible: the path that was resolved before may lead elsewhere by now. */
-function realDirOf(directory: Directory): string {
-  return directory.isPinned ? fs.readlinkSync(locateFd(directory.fd)) : directory.path;
-}
-
-function refuseProtectedRoot(spec: RootName, dir: string, protectedDirs: readonly string[]): void {
-  const holder = protectedDirs.find((candidate) => dir === candidate || dir.startsWith(`${candidate}/`));
-  if (holder !== undefined) throw badRoot(spec, `it lies in ${holder}, which no agent may reach`);
-  if (dir.split('/').some(isProtectedName))
-    throw badRoot(spec, 'it lies in a protected folder (`.git`, `.clawhold`), which no agent may reach');
-}
-
-function badRoot(spec: RootName, why: string, cause?: unknown): FixRequestError {
-  return new FixRequestError(
-    'tools.bad-root',
-    `The folder ${spec.dir} cannot be the root "${spec.name}": ${why}. Name another folder in agent.yaml.`,
-    { cause },
-  );
 }
