@@ -30,6 +30,11 @@ export const rooms: Readonly<Record<string, Room>> = {
     mayImport: ['contracts'],
     mayLoad: ['node:child_process'],
   },
+  broker: {
+    purpose: 'The only way out: secrets, egress, tool credentials. Nothing else holds a key.',
+    mayImport: ['contracts', 'state', 'governance'],
+    mayLoad: ['node:dns', 'node:tls'],
+  },
   models: {
     purpose: 'Every model call: route, call, account.',
     mayImport: ['contracts', 'state', 'governance'],
@@ -37,7 +42,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   tools: {
     purpose: 'What an agent can do: registry, file guard, the core tools.',
-    mayImport: ['contracts', 'governance'],
+    mayImport: ['contracts', 'governance', 'broker/client.ts'],
     mayLoad: ['node:child_process', '@vscode/ripgrep', 'diff'],
   },
   agent: {
