@@ -8,6 +8,7 @@ import type { JournalEntry } from '../contracts/journal.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import { writeFileAtomic } from '../state/atomic-file.ts';
+import { makeDurableDir } from '../state/durable-dir.ts';
 import { compileOptions } from './compile-options.ts';
 import { finishRun } from './finish-run.ts';
 import type { LoadedAgent } from './load-agent.ts';
@@ -106,6 +107,7 @@ function runContext(ctx: WorkerContext, input: ContinueInput): RunAgentContext {
     clock: ctx.clock,
     saveUndo: async (callId, bytes) => {
       const name = path.join('undo', callId);
+      makeDurableDir(path.join(dir, 'undo'));
       await writeFileAtomic(path.join(dir, name), bytes, { mode: 0o600 });
       return name;
     },
