@@ -20,7 +20,7 @@ function writeProgram(root: string): void {
   const files: Readonly<Record<string, string>> = {
     'package.json': '{"version":"1.2.3","type":"module"}',
     'src/cli/main.ts':
-      "declare const CLAWHOLD_VERSION: string, CLAWHOLD_COMMIT: string;\nconst { show } = await import('../show/show.ts');\nconsole.log(`${CLAWHOLD_VERSION}+${CLAWHOLD_COMMIT}`);\nconsole.log(await show());\n",
+      "declare const CLAWHOLD_VERSION: string, CLAWHOLD_COMMIT: string;\nvoid import('../show/show.ts').then(async ({ show }) => {\n  console.log(`${CLAWHOLD_VERSION}+${CLAWHOLD_COMMIT}`);\n  console.log(await show());\n});\n",
     'src/show/show.ts':
       "import { readFileSync } from 'node:fs';\nimport path from 'node:path';\nimport { parse } from 'yaml';\nexport async function show(): Promise<string> {\n  const { rgPath } = await import('@vscode/ripgrep');\n  return `${parse(readFileSync(path.join(import.meta.dirname, 'words/hello.yaml'), 'utf8')).hello} ${rgPath}`;\n}\n",
     'src/show/words/hello.yaml': 'hello: world\n',

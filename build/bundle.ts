@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { copyAssets, keepDirname } from './bundle/assets.ts';
 import { entrySource } from './bundle/entry.ts';
 import { collectLicenses } from './bundle/licenses.ts';
+import { loadBuiltinsLazily } from './bundle/lazy-builtins.ts';
 import { copyRipgrep, ownRipgrep } from './bundle/ripgrep.ts';
 
 export interface BundleOptions {
@@ -18,8 +19,8 @@ export interface BundleOptions {
 }
 
 /**
- * Makes `outdir/clawhold.mjs`, the chunks it loads when needed, the assets and the ripgrep binary: everything that runs
- * on this kind of machine, without `node_modules`.
+ * Makes `outdir/clawhold.mjs`, the program as one file that evaluates each module on its first use, the assets and the
+ * ripgrep binary: everything that runs on this kind of machine, without `node_modules`.
  *
  * Contract: the same sources give the same bytes.
  */
@@ -30,11 +31,9 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
     absWorkingDir: root,
     entryPoints: { main: 'src/cli/main.ts' },
     outdir,
-    outExtension: { '.js': '.mjs' },
-    chunkNames: '[name]-[hash]',
+    outExtension: { '.js': '.cjs' },
     bundle: true,
-    splitting: true,
-    format: 'esm',
+    format: 'cjs',
     platform: 'node',
     target: 'node24',
     // Names stay, so that a stack trace can be read.
@@ -45,10 +44,15 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
     metafile: true,
     write: false,
     logLevel: 'warning',
-    define: { CLAWHOLD_VERSION: JSON.stringify(version), CLAWHOLD_COMMIT: JSON.stringify(commit) },
+    define: {
+      CLAWHOLD_VERSION: JSON.stringify(version),
+      CLAWHOLD_COMMIT: JSON.stringify(commit),
+      'import.meta.dirname': '__dirname',
+      'import.meta.url': '__importMetaUrl',
+    },
     plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
   });
-  for (const file of outputFiles) writeFileSync(file.path, withRequire(file.text));
+  for (const file of outputFiles) writeFileSync(file.path, `${ownUrl}${loadBuiltinsLazily(file.text.replace(/^#!.*\n/, ''))}`);
   writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource);
   chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
   writeFileSync(path.join(outdir, 'LICENSES.txt'), collectLicenses(root, Object.keys(metafile.inputs)));
@@ -56,11 +60,8 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
   copyRipgrep(path.join(root, 'node_modules'), path.join(outdir, 'bin'));
 }
 
-/** CommonJS packages inside a bundle still call `require` for built-ins; an ES module has none. */
-function withRequire(text: string): string {
-  if (!text.includes('typeof require')) return text;
-  return `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);${text}`;
-}
+/** What `import.meta.url` was. */
+const ownUrl = '"use strict";const __importMetaUrl=require("node:url").pathToFileURL(__filename).href;';
 
 /** The version, and the commit with `.changed` when the sources are not the commit's. */
 export function readBuild(root: string): { readonly version: string; readonly commit: string } {

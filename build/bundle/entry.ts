@@ -1,5 +1,6 @@
 /**
- * The first file that Node reads: small, and valid for every Node, so that an old one is told what is wrong.
+ * The first file that Node reads: small, and valid for every Node, so that an old one is told what is wrong. The program
+ * itself is CommonJS: its built-ins need no ES module facade, and one file needs no resolving.
  *
  * Node's default place for compiled code is a shared temporary folder; this one belongs to the user alone, because
  * whoever can write there chooses what runs.
@@ -10,9 +11,9 @@ if (major < 24) {
   process.stderr.write('Clawhold needs Node 24 or newer, this is ' + process.version + ': it uses SQLite and syntax that older ones lack. Install Node 24 and start again.\\n');
   process.exitCode = 2;
 } else {
-  const { enableCompileCache } = process.getBuiltinModule('node:module');
+  const { createRequire, enableCompileCache } = process.getBuiltinModule('node:module');
   const home = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
   if (home) enableCompileCache(home + '/clawhold/compiled');
-  await import('./main.mjs');
+  createRequire(import.meta.url)('./main.cjs');
 }
 `;

@@ -6,6 +6,8 @@ const [first] = process.argv.slice(2);
 if (first === '--version' || first === '-V') {
   process.stdout.write(`${version()}\n`);
 } else {
-  const { runCli } = await import('./run-cli.ts');
-  process.exitCode = await runCli(process.argv.slice(2));
+  // No top-level await: the bundle is CommonJS.
+  void import('./run-cli.ts').then(async ({ runCli }) => {
+    process.exitCode = await runCli(process.argv.slice(2));
+  });
 }

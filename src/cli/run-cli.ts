@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { Command, CommanderError } from 'commander';
 import { ClawholdError, reasonOf } from '../contracts/errors.ts';
 import { RunStopped } from '../agent/run-signal.ts';
@@ -56,14 +57,17 @@ function finish(command: Command, context: CommandContext): void {
 }
 
 function processIo(wantsColor: boolean): Io {
-  const isTerminal = process.stdin.isTTY && process.stderr.isTTY;
+  const isTerminal = isatty(0) && isatty(2);
   return {
-    stdin: process.stdin,
+    // Opening standard input costs 4 ms that only few commands need.
+    get stdin() {
+      return process.stdin;
+    },
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     isJson: false,
     isTerminal,
-    color: paletteFor(wantsColor && process.stderr.isTTY),
+    color: paletteFor(wantsColor && isatty(2)),
   };
 }
 
