@@ -45,7 +45,7 @@ async function perSecond(count: number, work: () => Promise<void> | void): Promi
 }
 
 function rawAppends(count: number, lineBytes: number): Promise<number> {
-  const fd = fs.openSync(path.join(root, `raw-${Math.random()}`), 'a');
+  const fd = fs.openSync(path.join(root, `raw-${process.hrtime.bigint()}`), 'a');
   const line = Buffer.alloc(lineBytes, 'x');
   return perSecond(count, () => {
     for (let index = 0; index < count; index += 1) {

@@ -11,6 +11,25 @@ const sha = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const text = z.string();
 const count = z.number().check(z.int(), z.nonnegative());
 
+type Made<T> = T extends () => infer S ? S : never;
+
+/** An object whose properties are made on first use. */
+function lazily<T extends Readonly<Record<string, () => unknown>>>(makers: T): { readonly [K in keyof T]: Made<T[K]> } {
+  const made: Record<string, unknown> = {};
+  for (const [name, make] of Object.entries(makers)) {
+    Object.defineProperty(made, name, {
+      enumerable: true,
+      configurable: true,
+      get: () => {
+        const value = make();
+        Object.defineProperty(made, name, { enumerable: true, value });
+        return value;
+      },
+    });
+  }
+  return made as { readonly [K in keyof T]: Made<T[K]> };
+}
+
 const frame = {
   /** ISO 8601, UTC, milliseconds. */
   at: z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)),
@@ -25,106 +44,118 @@ const ruleRef = z.strictObject({
 });
 const principal = z.strictObject({ kind: z.enum(['user', 'service', 'executor']), id: text });
 
-export const ledgerEvents = {
-  'run.start': z.strictObject({ type: z.literal('run.start'), ...inRun, principal, door: text, inputHash: sha, pinned: sha, model: text }),
-  'run.resumed': z.strictObject({ type: z.literal('run.resumed'), ...inRun, principal, from: text, build: text }),
-  'run.end': z.strictObject({
-    type: z.literal('run.end'),
-    ...inRun,
-    state: text,
-    /** Hash of every file in the bundle, by relative path. */
-    files: z.record(z.string(), sha),
-    instructions: sha,
-  }),
-  'model.call': z.strictObject({ type: z.literal('model.call'), ...inRun, turn: count, model: text, request: sha }),
-  'model.result': z.strictObject({
-    type: z.literal('model.result'),
-    ...inRun,
-    turn: count,
-    request: sha,
-    answer: z.optional(sha),
-    error: z.optional(text),
-    inputTokens: z.optional(count),
-    outputTokens: z.optional(count),
-    costMicroUsd: z.optional(count),
-  }),
-  'tool.decision': z.strictObject({
-    type: z.literal('tool.decision'),
-    ...inRun,
-    call: text,
-    tool: text,
-    /** Hash of the canonical request; its text is in the run's journal. */
-    request: sha,
-    verdict: z.enum(['allow', 'ask', 'deny']),
-    rule: ruleRef,
-    /** Hash of the policy that decided, and of the one pinned at the run's start. */
-    policy: sha,
-    pinnedPolicy: sha,
-  }),
-  'tool.intent': z.strictObject({
-    type: z.literal('tool.intent'),
-    ...inRun,
-    call: text,
-    tool: text,
-    request: sha,
-    target: z.optional(text),
-    before: z.optional(sha),
-    after: z.optional(sha),
-  }),
-  'tool.result': z.strictObject({
-    type: z.literal('tool.result'),
-    ...inRun,
-    call: text,
-    tool: text,
-    isError: z.boolean(),
-    code: z.optional(text),
-    result: sha,
-  }),
-  'policy.denied': z.strictObject({
-    type: z.literal('policy.denied'),
-    ...inRun,
-    call: text,
-    tool: text,
-    request: sha,
-    rule: ruleRef,
-    reason: text,
-  }),
-  'approval.requested': z.strictObject({
-    type: z.literal('approval.requested'),
-    ...inRun,
-    call: text,
-    approval: text,
-    request: sha,
-    target: z.optional(sha),
-    expires: text,
-  }),
-  'approval.answered': z.strictObject({
-    type: z.literal('approval.answered'),
-    ...inRun,
-    approval: text,
-    request: sha,
-    answer: z.enum(['approved', 'denied', 'expired']),
-    by: principal,
-  }),
-  'artifact.write': z.strictObject({ type: z.literal('artifact.write'), ...inRun, path: text, sha256: sha, bytes: count }),
-  'config.change': z.strictObject({
-    type: z.literal('config.change'),
-    ...frame,
-    principal,
-    file: text,
-    before: z.optional(sha),
-    after: sha,
-  }),
-  checkpoint: z.strictObject({
-    type: z.literal('checkpoint'),
-    ...frame,
-    /** Hash of the signed line in `checkpoints.jsonl`. */
-    checkpoint: sha,
-  }),
-  prune: z.strictObject({ type: z.literal('prune'), ...frame, principal, runs: z.array(text), reason: text }),
+/** By type. A schema is built when it is first used: all of them cost 8 ms, and a command writes few kinds. */
+export const ledgerEvents = lazily({
+  'run.start': () =>
+    z.strictObject({ type: z.literal('run.start'), ...inRun, principal, door: text, inputHash: sha, pinned: sha, model: text }),
+  'run.resumed': () => z.strictObject({ type: z.literal('run.resumed'), ...inRun, principal, from: text, build: text }),
+  'run.end': () =>
+    z.strictObject({
+      type: z.literal('run.end'),
+      ...inRun,
+      state: text,
+      /** Hash of every file in the bundle, by relative path. */
+      files: z.record(z.string(), sha),
+      instructions: sha,
+    }),
+  'model.call': () => z.strictObject({ type: z.literal('model.call'), ...inRun, turn: count, model: text, request: sha }),
+  'model.result': () =>
+    z.strictObject({
+      type: z.literal('model.result'),
+      ...inRun,
+      turn: count,
+      request: sha,
+      answer: z.optional(sha),
+      error: z.optional(text),
+      inputTokens: z.optional(count),
+      outputTokens: z.optional(count),
+      costMicroUsd: z.optional(count),
+    }),
+  'tool.decision': () =>
+    z.strictObject({
+      type: z.literal('tool.decision'),
+      ...inRun,
+      call: text,
+      tool: text,
+      /** Hash of the canonical request; its text is in the run's journal. */
+      request: sha,
+      verdict: z.enum(['allow', 'ask', 'deny']),
+      rule: ruleRef,
+      /** Hash of the policy that decided, and of the one pinned at the run's start. */
+      policy: sha,
+      pinnedPolicy: sha,
+    }),
+  'tool.intent': () =>
+    z.strictObject({
+      type: z.literal('tool.intent'),
+      ...inRun,
+      call: text,
+      tool: text,
+      request: sha,
+      target: z.optional(text),
+      before: z.optional(sha),
+      after: z.optional(sha),
+    }),
+  'tool.result': () =>
+    z.strictObject({
+      type: z.literal('tool.result'),
+      ...inRun,
+      call: text,
+      tool: text,
+      isError: z.boolean(),
+      code: z.optional(text),
+      result: sha,
+    }),
+  'policy.denied': () =>
+    z.strictObject({
+      type: z.literal('policy.denied'),
+      ...inRun,
+      call: text,
+      tool: text,
+      request: sha,
+      rule: ruleRef,
+      reason: text,
+    }),
+  'approval.requested': () =>
+    z.strictObject({
+      type: z.literal('approval.requested'),
+      ...inRun,
+      call: text,
+      approval: text,
+      request: sha,
+      target: z.optional(sha),
+      expires: text,
+    }),
+  'approval.answered': () =>
+    z.strictObject({
+      type: z.literal('approval.answered'),
+      ...inRun,
+      approval: text,
+      request: sha,
+      answer: z.enum(['approved', 'denied', 'expired']),
+      by: principal,
+    }),
+  'artifact.write': () => z.strictObject({ type: z.literal('artifact.write'), ...inRun, path: text, sha256: sha, bytes: count }),
+  'config.change': () =>
+    z.strictObject({
+      type: z.literal('config.change'),
+      ...frame,
+      principal,
+      file: text,
+      before: z.optional(sha),
+      after: sha,
+    }),
+  checkpoint: () =>
+    z.strictObject({
+      type: z.literal('checkpoint'),
+      ...frame,
+      /** Hash of the signed line in `checkpoints.jsonl`. */
+      checkpoint: sha,
+    }),
+  prune: () => z.strictObject({ type: z.literal('prune'), ...frame, principal, runs: z.array(text), reason: text }),
   /** A torn last line, left by a crash, was cut off before this record. */
-  'ledger.recovered': z.strictObject({ type: z.literal('ledger.recovered'), ...frame, stream: text, droppedBytes: count }),
-} as const;
+  'ledger.recovered': () => z.strictObject({ type: z.literal('ledger.recovered'), ...frame, stream: text, droppedBytes: count }),
+});
 
 export type LedgerEventType = keyof typeof ledgerEvents;
 export type LedgerEventOf<T extends LedgerEventType> = z.infer<(typeof ledgerEvents)[T]>;

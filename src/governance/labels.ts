@@ -47,23 +47,23 @@ export function newTrust(): Trust {
     dates: { days: new Set(), times: new Set() },
     seen: { hasPrivate: false, hasUntrusted: false },
   };
+  // Texts are indexed in order, but only when something is asked: a run without tool calls never asks.
+  const pending: (() => void)[] = [];
+  const settled = (): Known => {
+    for (const add of pending.splice(0)) add();
+    return known;
+  };
   return {
-    addUserText: (text) => {
-      known.trusted.addText(text, 'user');
-      hearDates(text, known.dates);
-      for (const number of numberWords(text)) known.trusted.addValue(number, 'user');
-    },
-    addAgentFile: (_name, text) => {
-      known.trusted.addText(text, 'agent-files');
-      hearDates(text, known.dates);
-    },
-    addAllowed: (values) => {
-      for (const value of values) known.trusted.addValue(value, 'grant');
-    },
-    addUntrustedText: (text, source) => addUntrusted(known, text, source),
-    addResult: (tool, call, result) => addResult(known, { tool, call, result }),
-    labelOf: (value) => labelOf(known, value),
-    run: () => ({ ...known.seen }),
+    addUserText: (text) => void pending.push(() => addUserText(known, text)),
+    addAgentFile: (_name, text) => void pending.push(() => addTrustedText(known, text, 'agent-files')),
+    addAllowed: (values) =>
+      void pending.push(() => {
+        for (const value of values) known.trusted.addValue(value, 'grant');
+      }),
+    addUntrustedText: (text, source) => void pending.push(() => addUntrusted(known, text, source)),
+    addResult: (tool, call, result) => void pending.push(() => addResult(known, { tool, call, result })),
+    labelOf: (value) => labelOf(settled(), value),
+    run: () => ({ ...settled().seen }),
   };
 }
 
@@ -73,6 +73,16 @@ interface Known {
   readonly choices: Choices;
   readonly dates: DatesHeard;
   readonly seen: { hasPrivate: boolean; hasUntrusted: boolean };
+}
+
+function addUserText(known: Known, text: string): void {
+  addTrustedText(known, text, 'user');
+  for (const number of numberWords(text)) known.trusted.addValue(number, 'user');
+}
+
+function addTrustedText(known: Known, text: string, source: string): void {
+  known.trusted.addText(text, source);
+  hearDates(text, known.dates);
 }
 
 function addUntrusted(known: Known, text: string, source: string): void {

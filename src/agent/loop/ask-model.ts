@@ -129,7 +129,7 @@ function redactAnswer(ctx: RunAgentContext, answer: ModelAnswer): ModelAnswer {
   return {
     ...answer,
     text: ctx.redactor.text(answer.text),
-    toolCalls: answer.toolCalls.map((call) => ({ ...call, argumentsText: ctx.redactor.text(call.argumentsText) })),
+    toolCalls: answer.toolCalls.map((call) => ({ ...call, argumentsText: ctx.redactor.jsonText(call.argumentsText) })),
   };
 }
 
