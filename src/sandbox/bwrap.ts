@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { reasonOf } from '../contracts/errors.ts';
-import { type CgroupPlaces, findCgroups, readCgroupSource } from './host/cgroup.ts';
+import { type CgroupPlaces, findCgroups, readCgroupSource } from './host/find-cgroups.ts';
 import { checkLimits } from './host/check-limits.ts';
 import { newLocks } from './host/locks.ts';
 import { prepareRuntimeDir } from './host/registry.ts';

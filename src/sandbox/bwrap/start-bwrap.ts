@@ -1,7 +1,10 @@
+import { reasonOf } from '../../contracts/errors.ts';
 import { openSupervisorEnds } from '../channel/fifos.ts';
-import { type CgroupPlaces, groupFolders, openGroup, removeGroups, type ResourceGroup } from '../host/cgroup.ts';
+import type { CgroupPlaces } from '../host/find-cgroups.ts';
+import { groupFolders, openGroup, removeGroups, type ResourceGroup } from '../host/resource-group.ts';
 import { identifyProcess } from '../host/process-identity.ts';
 import { becomeReady, finishSandbox, type PrepareContext, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
+import { SandboxUnavailableError } from '../sandbox-error.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import type { Bwrap } from './find-bwrap.ts';
 import type { Kit } from './kit.ts';
@@ -27,7 +30,7 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
   const bwrap = launch(context, prepared);
   stack.defer(async () => endProcess(bwrap, group));
   const innerPid = await Promise.race([bwrap.innerPid, bwrap.ended.then(() => -1)]);
-  if (innerPid > 0) group?.add(innerPid);
+  if (innerPid > 0) await limitOrExplain(bwrap, group, innerPid);
   const processes = [bwrap.pid, innerPid].map((pid) => identifyProcess(pid)).filter((found) => found !== undefined);
   await prepared.registration.update({ processes });
   bwrap.proceed();
@@ -38,6 +41,19 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
   };
   await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
   return await finishSandbox(prepared, { group, memberPid: innerPid, stack });
+}
+
+/** A process that could not be put under its limits does not run on. */
+async function limitOrExplain(bwrap: BwrapProcess, group: ResourceGroup | undefined, pid: number): Promise<void> {
+  try {
+    group?.add(pid);
+  } catch (error) {
+    bwrap.kill();
+    const said = await bwrap.ended;
+    throw new SandboxUnavailableError('bwrap', said === '' ? reasonOf(error) : said, 'See docs/sandboxes.md for what it needs', {
+      cause: error,
+    });
+  }
 }
 
 /** Written down before anything that it names exists. */

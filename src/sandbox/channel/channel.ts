@@ -1,7 +1,7 @@
 import { closeSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type CommandRequest, encodeRequest } from './encode-request.ts';
-import { type FifoPaths, type HostEnds, openStdinForDraining } from './fifos.ts';
+import { type FifoPaths, hideFifos, type HostEnds, openStdinForDraining } from './fifos.ts';
 import { newLineReader, parseReply, type Reply } from './reply.ts';
 import { feedStdin, type StdinSource } from './stdin-feed.ts';
 
@@ -33,7 +33,7 @@ const largestPipeBytes = 1_048_576;
 
 /** The host's side of a supervisor: runs one command at a time and kills it. */
 export class Channel {
-  readonly #paths: FifoPaths;
+  #paths: FifoPaths;
   readonly #ends: HostEnds;
   readonly #stdout: Socket;
   readonly #stderr: Socket;
@@ -70,6 +70,11 @@ export class Channel {
   /** The supervisor runs and waits. @throws Error with the reason when the sandbox ended before. */
   async ready(): Promise<void> {
     return await this.#ready.promise;
+  }
+
+  /** For a sandbox that opened the FIFOs by path, once it is ready: no command finds them any more. */
+  async hideFifos(folder: string): Promise<void> {
+    this.#paths = await hideFifos(this.#paths, folder);
   }
 
   /** Settles with the reason, when nothing can run here any more. */

@@ -35,13 +35,13 @@ export async function giveFifos(paths: FifoPaths, uid: number, names: readonly F
 }
 
 /** After the supervisor opened them by path: takes control ones back and moves all where no mount shows them. */
-export async function hideFifos(paths: FifoPaths, hidden: string, uid: number): Promise<FifoPaths> {
+export async function hideFifos(paths: FifoPaths, hidden: string): Promise<FifoPaths> {
   await mkdir(hidden, { mode: 0o700 });
   const moved = pathsIn(hidden);
   for (const name of fifoNames) {
     await rename(paths[name], moved[name]);
     if (forCommands.includes(name)) continue;
-    await chown(moved[name], uid, -1);
+    await chown(moved[name], process.getuid?.() ?? -1, -1);
     await chmod(moved[name], 0o600);
   }
   return moved;

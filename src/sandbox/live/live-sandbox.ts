@@ -1,6 +1,6 @@
 import { newCapture } from '../channel/capture.ts';
 import type { Channel, ChannelOutcome } from '../channel/channel.ts';
-import type { ResourceGroup } from '../host/cgroup.ts';
+import type { ResourceGroup } from '../host/resource-group.ts';
 import { SandboxGoneError, SandboxRequestError } from '../sandbox-error.ts';
 import { type ExecOptions, type ExecResult, type Sandbox, type SandboxSpec, workspaceInside } from '../sandbox.ts';
 import type { DiskWatch } from '../workspace/disk-watch.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { reasonOf } from '../../contracts/errors.ts';
 import { Channel } from '../channel/channel.ts';
 import { type FifoName, type FifoPaths, giveFifos, makeFifos, openHostEnds } from '../channel/fifos.ts';
-import type { ResourceGroup } from '../host/cgroup.ts';
+import type { ResourceGroup } from '../host/resource-group.ts';
 import { claimUid, type Registration, registerSandbox } from '../host/registry.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
 import { defaultMasks, type Mask, type SandboxSpec } from '../sandbox.ts';

@@ -1,5 +1,5 @@
 import type { Channel } from '../channel/channel.ts';
-import type { ResourceGroup } from '../host/cgroup.ts';
+import type { ResourceGroup } from '../host/resource-group.ts';
 import type { ExecEnd, ExecOptions, SandboxLimits } from '../sandbox.ts';
 import type { DiskWatch } from '../workspace/disk-watch.ts';
 

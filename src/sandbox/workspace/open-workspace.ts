@@ -77,7 +77,7 @@ export async function openWorkspace(options: OpenWorkspaceOptions): Promise<Open
       await copyAnything(hostPath, await placeInside(folder, insidePath), options.user);
       await copier?.carryOut();
     },
-    copyOut: async (insidePath, hostPath) => copyAnything(await placeInside(folder, insidePath), hostPath, undefined),
+    copyOut: async (insidePath, hostPath) => copyAnything(await placeInside(folder, insidePath), hostPath, self()),
   };
 }
 
@@ -94,7 +94,7 @@ async function newCopier(options: OpenWorkspaceOptions, copy: string): Promise<{
   const inside = new Map<string, string>();
   const outside = new Map<string, string>();
   const inward: SyncOptions = { owner: options.user, skip: (relative) => hidden.has(relative), known: outside, reverse: inside };
-  const outward: SyncOptions = { skip: (relative) => masked.has(relative), known: inside, reverse: outside };
+  const outward: SyncOptions = { owner: self(), skip: (relative) => masked.has(relative), known: inside, reverse: outside };
   return {
     bringIn: async () => syncTree(options.workspace, copy, inward),
     carryOut: async () => syncTree(copy, options.workspace, outward),
@@ -120,12 +120,18 @@ async function placeInside(folder: string, insidePath: string): Promise<string> 
   return place;
 }
 
-async function copyAnything(from: string, to: string, owner: User | undefined): Promise<void> {
+/** Copies would keep the owner of what they were made from. */
+function self(): User {
+  return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
+}
+
+async function copyAnything(from: string, to: string, owner: User): Promise<void> {
   const found = await lstat(from);
   if (found.isDirectory()) {
     await mkdir(to, { recursive: true });
-    return await syncTree(from, to, { ...(owner === undefined ? {} : { owner }), skip: () => false, known: new Map(), reverse: new Map() });
+    await lchown(to, owner.uid, owner.gid);
+    return await syncTree(from, to, { owner, skip: () => false, known: new Map(), reverse: new Map() });
   }
   await cp(from, to, { verbatimSymlinks: true, errorOnExist: true, force: false });
-  if (owner !== undefined) await lchown(to, owner.uid, owner.gid);
+  await lchown(to, owner.uid, owner.gid);
 }

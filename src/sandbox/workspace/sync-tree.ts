@@ -7,8 +7,8 @@ import type { Stats } from 'node:fs';
 type Fingerprint = string;
 
 export interface SyncOptions {
-  /** Who owns what is made; undefined keeps this process's user. */
-  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Who owns what is made. */
+  readonly owner: { readonly uid: number; readonly gid: number };
   /** Relative paths, with `/`, that are neither copied, nor deleted, nor looked into. */
   readonly skip: (relative: string) => boolean;
   /** By relative path, of the source: what is equal to it is not copied again. Updated. */
@@ -85,8 +85,7 @@ async function copyLeaf(sync: Sync, leaf: { readonly source: string; readonly ta
 }
 
 async function setOwner(sync: Sync, target: string): Promise<void> {
-  const { owner } = sync.options;
-  if (owner !== undefined) await lchown(target, owner.uid, owner.gid);
+  await lchown(target, sync.options.owner.uid, sync.options.owner.gid);
 }
 
 function fileType(stats: Stats): number {

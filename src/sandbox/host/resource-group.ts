@@ -1,0 +1,121 @@
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SandboxLimits } from '../sandbox.ts';
+import { type CgroupPlaces, groupsOf, readCgroupSource, readText, tryWrite } from './find-cgroups.ts';
+
+/** One sandbox's groups, in every hierarchy that is used. */
+export interface ResourceGroup {
+  readonly folders: readonly string[];
+  /** With all that it starts from now on. */
+  add(pid: number): void;
+  /** Processes killed for memory so far. */
+  oomKills(): number;
+  /** CPU time of all members so far; undefined where it is not counted. */
+  cpuMs(): number | undefined;
+  killAll(): void;
+}
+
+/** The folders that `openGroup` will make: written down before they exist. */
+export function groupFolders(places: CgroupPlaces, name: string): string[] {
+  const parents = new Set([...Object.values(places.controllers), places.usage, places.kill].filter((place) => place !== undefined));
+  return [...parents].map((parent) => path.join(parent, name));
+}
+
+export function openGroup(places: CgroupPlaces, name: string, limits: SandboxLimits): ResourceGroup {
+  const folders = groupFolders(places, name);
+  for (const folder of folders) mkdirSync(folder);
+  const at = (place: string | undefined, file: string): string => path.join(place ?? '', name, file);
+  setLimits(places, limits, at);
+  return {
+    ...readings(places.version, { memory: at(places.controllers.memory, ''), usage: at(places.usage, '') }),
+    folders,
+    add(pid) {
+      for (const folder of folders) writeFileSync(path.join(folder, 'cgroup.procs'), String(pid));
+    },
+    killAll: () => killGroups(folders),
+  };
+}
+
+function readings(version: 1 | 2, folders: { readonly memory: string; readonly usage: string }): Pick<ResourceGroup, 'oomKills' | 'cpuMs'> {
+  return {
+    oomKills() {
+      const text = readText(path.join(folders.memory, version === 1 ? 'memory.oom_control' : 'memory.events'));
+      return Number(/^oom_kill (\d+)/m.exec(text)?.[1] ?? 0);
+    },
+    cpuMs() {
+      const text = readText(path.join(folders.usage, version === 1 ? 'cpuacct.usage' : 'cpu.stat'));
+      if (text === '') return undefined;
+      return version === 1 ? Number(text) / 1e6 : Number(/^usage_usec (\d+)/m.exec(text)?.[1] ?? 0) / 1e3;
+    },
+  };
+}
+
+/** The groups that someone else, a container engine, made around a process: to read, and to kill in. */
+export function joinGroup(pid: number): ResourceGroup {
+  const groups = groupsOf(readCgroupSource(pid));
+  const unified = groups.get('unified') ?? '';
+  const memory = groups.get('memory');
+  const version = memory === undefined ? 2 : 1;
+  const found = version === 1 ? { memory: memory ?? '', usage: groups.get('cpuacct') ?? '' } : { memory: unified, usage: unified };
+  return {
+    ...readings(version, found),
+    folders: [],
+    add: () => {},
+    killAll: () => killGroups(memory === undefined ? [unified] : [memory]),
+  };
+}
+
+function setLimits(places: CgroupPlaces, limits: SandboxLimits, at: (place: string | undefined, file: string) => string): void {
+  const { memory, pids, cpu } = places.controllers;
+  const first = places.version === 1;
+  if (limits.memoryBytes !== undefined && memory !== undefined) {
+    writeFileSync(at(memory, first ? 'memory.limit_in_bytes' : 'memory.max'), String(limits.memoryBytes));
+    tryWrite(at(memory, first ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max'), first ? String(limits.memoryBytes) : '0');
+  }
+  if (limits.pids !== undefined && pids !== undefined) writeFileSync(at(pids, 'pids.max'), String(limits.pids));
+  if (limits.cpus !== undefined && cpu !== undefined) {
+    const period = 100_000;
+    const quota = Math.max(1000, Math.round(limits.cpus * period));
+    if (first) writeFileSync(at(cpu, 'cpu.cfs_period_us'), String(period));
+    writeFileSync(at(cpu, first ? 'cpu.cfs_quota_us' : 'cpu.max'), first ? String(quota) : `${quota} ${period}`);
+  }
+}
+
+/** `cgroup.kill` is one atomic step; where it is missing, members are killed until none is left. */
+export function killGroups(folders: readonly string[]): void {
+  if (folders.some((folder) => tryWrite(path.join(folder, 'cgroup.kill'), '1'))) return;
+  for (const folder of folders) {
+    for (const pid of readText(path.join(folder, 'cgroup.procs')).split('\n')) {
+      if (pid !== '') tryKill(Number(pid));
+    }
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // silent-ok: it ended meanwhile
+  }
+}
+
+/** A group whose last member has just been killed is busy for some milliseconds. */
+export async function removeGroups(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      if (removeGroup(folder)) break;
+      killGroups([folder]);
+      await sleep(10);
+    }
+  }
+}
+
+function removeGroup(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
