@@ -14,11 +14,18 @@ export interface ApprovalDeskOptions {
   readonly askTerminal?: (approval: Approval, signal: AbortSignal) => Promise<'approved' | 'denied' | undefined>;
 }
 
+/** A crash between the row and the journal leaves a question that nobody would look for: it is found here. */
+function isSameQuestion(row: Approval, { callId, requestHash, targetHash }: Question): boolean {
+  return row.callId === callId && row.requestHash === requestHash && row.targetHash === targetHash;
+}
+
 /** The desk of one run: questions become rows; a terminal, when there is one, answers them at once. */
 export function openApprovalDesk(options: ApprovalDeskOptions, item: RunItem): ApprovalDesk {
   const { approvals, clock, surface, askTerminal } = options;
   const open = async (question: Question): Promise<Approval> => {
     const createdMs = clock.now();
+    const asked = approvals.list({ run: item.runId, state: 'open' }, createdMs).find((row) => isSameQuestion(row, question));
+    if (asked !== undefined) return asked;
     const approval: Approval = {
       ...question,
       id: newApprovalId(createdMs),

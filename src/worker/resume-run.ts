@@ -2,10 +2,12 @@ import type { RecordedIntent } from '../agent/run-context.ts';
 import { AskHumanError, FixRequestError } from '../contracts/errors.ts';
 import type { RunId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
-import { resumableStates, type RunItem } from '../contracts/run.ts';
+import type { LedgerEvent } from '../contracts/ledger.ts';
+import { resumableStates } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
 import { readLedger } from '../governance/query-ledger.ts';
 import type { RunRow } from '../state/runs.ts';
+import { completeLedger } from './complete-ledger.ts';
 import { continueRun, outcomeOf, type AcceptedEntry } from './continue-run.ts';
 import { finishRun } from './finish-run.ts';
 import { loadAgent } from './load-agent.ts';
@@ -33,14 +35,12 @@ export async function resumeRun(
       message: `The journal of ${id} ended in a torn line of ${journal.droppedBytes} bytes, left by a crash; it was cut off.`,
     });
   const accepted = journal.entries.find((entry) => entry.kind === 'accepted');
-  if (accepted === undefined)
-    throw new AskHumanError(
-      'worker.journal-empty',
-      `The journal of run ${id} holds no accepted entry: the crash came before the run was recorded, so there is nothing to continue. Start it again.`,
-    );
+  if (accepted === undefined) throw neverAccepted(ctx, id);
   const last = journal.entries.at(-1);
   if (last?.kind === 'end' && last.state === 'done')
     return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all });
+  const events = await eventsOf(ctx, row);
+  await completeLedger(ctx, { accepted, entries: journal.entries, events });
   await recordResume(ctx, { accepted, row, approvals, journal });
   const { item } = accepted;
   const agent = await loadAgent(ctx.home, {
@@ -51,7 +51,17 @@ export async function resumeRun(
   const model = await ctx.openModel(accepted.model);
   await using tools = await ctx.openTools(agent);
   const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);
-  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: await recordedIntents(ctx, item), signal });
+  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: intentsOf(events), signal });
+}
+
+/** The row was there before the journal: nothing happened in that run, and its row says so from now on. */
+function neverAccepted(ctx: WorkerContext, id: RunId): AskHumanError {
+  const reason = 'the process died before the run was recorded; nothing happened in it';
+  ctx.runs.update(id, { state: 'failed', reason, endedMs: ctx.clock.now() });
+  return new AskHumanError(
+    'worker.journal-empty',
+    `The journal of run ${id} holds no accepted entry: ${reason}, so there is nothing to continue. Start it again.`,
+  );
 }
 
 async function takeOver(ctx: WorkerContext, id: RunId): Promise<RunRow> {
@@ -115,10 +125,16 @@ async function recordResume(ctx: WorkerContext, { accepted, row, approvals, jour
   });
 }
 
+async function eventsOf(ctx: WorkerContext, row: RunRow): Promise<LedgerEvent[]> {
+  const events: LedgerEvent[] = [];
+  for await (const { event } of readLedger(ctx.home.ledgerDir(row.tenant), { run: row.id })) events.push(event);
+  return events;
+}
+
 /** What the run had announced and perhaps done: the ledger is asked, because it is written before the effect. */
-async function recordedIntents(ctx: WorkerContext, item: RunItem): Promise<Map<string, RecordedIntent>> {
+function intentsOf(events: readonly LedgerEvent[]): Map<string, RecordedIntent> {
   const intents = new Map<string, RecordedIntent>();
-  for await (const { event } of readLedger(ctx.home.ledgerDir(item.tenant), { run: item.runId, type: 'tool.intent' })) {
+  for (const event of events) {
     if (event.type !== 'tool.intent') continue;
     const { call, target, before, after } = event;
     intents.set(call, {

@@ -1,12 +1,12 @@
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { SessionId, TenantId } from '../contracts/ids.ts';
-import { hashJson, sha256 } from '../contracts/json.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import type { RunRow } from '../state/runs.ts';
+import { startEvent } from './complete-ledger.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
 import { loadAgent, type LoadedAgent } from './load-agent.ts';
 import { offeredTools } from './offered-tools.ts';
@@ -83,21 +83,7 @@ async function recordStart(
   const { item } = accepted;
   const ledger = await ctx.ledger(item.tenant);
   ctx.runs.insert(firstRow(accepted, ledger.claimId));
-  await Promise.all([
-    journal.append(accepted),
-    ledger.append({
-      type: 'run.start',
-      at: new Date(accepted.atMs).toISOString(),
-      run: item.runId,
-      session: item.sessionId,
-      agent: item.agent,
-      principal: item.principal,
-      door: item.door,
-      inputHash: sha256(item.input),
-      pinned: hashJson(accepted.pinned),
-      model: accepted.model,
-    }),
-  ]);
+  await Promise.all([journal.append(accepted), ledger.append(startEvent(accepted))]);
   ctx.emit({
     type: 'run.started',
     run: item.runId,

@@ -5,6 +5,7 @@ import type { Decision } from '../../contracts/policy.ts';
 import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { decide } from '../../governance/decide.ts';
 import { diffText } from '../../tools/diff-text.ts';
+import { answeredEvent } from '../ledger-events.ts';
 import type { RunAgentContext } from '../run-context.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { isPlan, performCall, planCall, planHash, recordResult, type PerformInput } from './perform.ts';
@@ -28,14 +29,16 @@ export interface AskInput extends PerformInput {
  *
  * Contract: the question is bound to the request's hash and, for a change of a file, to the target before and after; at
  * execution the call is decided again under the policy as it is then, and a deny wins over any answer; without an
- * approval surface the call is denied at once; a question already asked is not asked twice.
+ * approval surface the call is denied at once; a question already asked is not asked twice, and an answer given before
+ * an interruption still counts, but not for an effect that it has already begun.
  */
 export async function askAboutCall(ctx: RunAgentContext, input: AskInput): Promise<AskedCall> {
   const startedMs = ctx.clock.now();
   const asked = input.recorded.question.get(input.decided.callId);
   if (asked !== undefined) {
     const approval = await ctx.approvals.get(asked.approvalId as ApprovalId);
-    if (approval !== undefined && !input.recorded.answered.has(input.decided.callId)) return await settle(ctx, input, approval);
+    const isUsedUp = input.because !== undefined && input.recorded.answered.has(input.decided.callId);
+    if (approval !== undefined && !isUsedUp) return await settle(ctx, input, approval);
   }
   if (ctx.approvals.surface === 'deny')
     return {
@@ -43,6 +46,7 @@ export async function askAboutCall(ctx: RunAgentContext, input: AskInput): Promi
         code: 'approval.unavailable',
         why: "it needs a human's approval and nobody can be asked in this run",
         startedMs,
+        isUnknown: input.because !== undefined,
       }),
     };
   const plan = await planCall(input);
@@ -102,41 +106,40 @@ async function settle(ctx: RunAgentContext, input: AskInput, row: Approval): Pro
   await recordAnswer(ctx, input, { approval, answer });
   if (answer !== 'approved') {
     const why = answer === 'denied' ? `${approval.answeredBy ?? 'a human'} said no` : 'nobody answered in time';
-    return { result: await deny(ctx, input, { code: `approval.${answer}`, why, startedMs }) };
+    return { result: await deny(ctx, input, { code: `approval.${answer}`, why, startedMs, isUnknown: input.because !== undefined }) };
   }
   return { result: await performApproved(ctx, input, approval) };
 }
 
 async function recordAnswer(
   ctx: RunAgentContext,
-  { run, decided }: AskInput,
+  { run, decided, recorded }: AskInput,
   { approval, answer }: { readonly approval: Approval; readonly answer: 'approved' | 'denied' | 'expired' },
 ): Promise<void> {
+  if (recorded.answered.get(decided.callId)?.approvalId === approval.id) return;
   const by = approval.answeredBy ?? 'nobody';
-  await Promise.all([
-    ctx.journal.append({ kind: 'approval.answered', callId: decided.callId, approvalId: approval.id, answer, by }),
-    recordEvent(ctx, run, {
-      type: 'approval.answered',
-      approval: approval.id,
-      request: decided.requestHash,
-      answer,
-      by: { kind: 'user', id: by },
-    }),
-  ]);
+  const entry = { kind: 'approval.answered', callId: decided.callId, approvalId: approval.id, answer, by } as const;
+  await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, answeredEvent(entry, decided.requestHash))]);
 }
 
 async function performApproved(ctx: RunAgentContext, input: AskInput, approval: Approval): Promise<ToolResult> {
   const startedMs = ctx.clock.now();
   const { decided } = input;
+  const isUnknown = input.because !== undefined;
   if (approval.requestHash !== decided.requestHash || approval.run !== input.run.item.runId) {
-    return await deny(ctx, input, { code: 'approval.request-changed', why: 'the approval was given for another request', startedMs });
+    return await deny(ctx, input, {
+      code: 'approval.request-changed',
+      why: 'the approval was given for another request',
+      startedMs,
+      isUnknown,
+    });
   }
   const now = decide({ ...decided.request, nowMs: startedMs }, await ctx.currentPolicy());
   if (now.verdict === 'deny')
     return await deny(
       ctx,
       { ...input, decided: { ...decided, decision: now } },
-      { code: 'policy.denied', why: `it was approved, but policy denies it now: ${now.reason}`, startedMs },
+      { code: 'policy.denied', why: `it was approved, but policy denies it now: ${now.reason}`, startedMs, isUnknown },
     );
   const plan = await planCall(input);
   if (plan !== undefined && !isPlan(plan)) return await recordResult(ctx, input, { result: plan, startedMs });
@@ -146,16 +149,25 @@ async function performApproved(ctx: RunAgentContext, input: AskInput, approval: 
       code: 'approval.target-changed',
       why: 'the target changed after the approval was asked for',
       startedMs,
+      isUnknown,
     });
   }
   return await performCall(ctx, input, plan);
+}
+
+export interface Refusal {
+  readonly code: string;
+  readonly why: string;
+  readonly startedMs: number;
+  /** The call had begun before an interruption: nobody may say that it was not done. */
+  readonly isUnknown?: boolean;
 }
 
 /** Records a refusal as both an event and the call's result, with the same explanation for everybody. */
 export async function deny(
   ctx: RunAgentContext,
   input: { readonly run: AskInput['run']; readonly decided: DecidedCall & { readonly tool?: Tool } },
-  { code, why, startedMs }: { readonly code: string; readonly why: string; readonly startedMs: number },
+  { code, why, startedMs, isUnknown }: Refusal,
 ): Promise<ToolResult> {
   const { decided, run } = input;
   const reason = ctx.redactor.text(why);
@@ -167,6 +179,10 @@ export async function deny(
     rule: decided.decision.rule,
     reason,
   });
-  const text = `${decided.request.tool} was not done: ${reason}${/[.!?]$/.test(reason) ? '' : '.'} ${decided.decision.remedy}`.trim();
+  const what =
+    isUnknown === true
+      ? 'had begun when the run was interrupted; whether it happened is not known, and it is not done again'
+      : 'was not done';
+  const text = `${decided.request.tool} ${what}: ${reason}${/[.!?]$/.test(reason) ? '' : '.'} ${decided.decision.remedy}`.trim();
   return await recordResult(ctx, input, { result: { isError: true, code, text }, startedMs });
 }

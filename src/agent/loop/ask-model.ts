@@ -3,6 +3,7 @@ import { ModelError } from '../../contracts/model-error.ts';
 import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
 import { AskHumanError, reasonOf } from '../../contracts/errors.ts';
 import type { RedactedStream } from '../../governance/redact.ts';
+import { answerEvent, errorEvent } from '../ledger-events.ts';
 import type { AgentRun, RunAgentContext } from '../run-context.ts';
 import type { Spent } from './limits.ts';
 import { recordEvent } from './record.ts';
@@ -35,7 +36,7 @@ export async function askModel(ctx: RunAgentContext, input: AskModelInput): Prom
     account(input.spent, answered.answer, answered.costMicroUsd);
     return answered.answer;
   }
-  if (earlier !== undefined)
+  if (earlier !== undefined && !recorded.failed.has(turn))
     ctx.emit({ type: 'notice', message: `The answer to model call ${turn} was lost in the interruption; it is asked for again.` });
   await Promise.all([
     ctx.journal.append({ kind: 'model.request', turn, request: hash }),
@@ -94,12 +95,10 @@ interface AnswerFacts {
 async function recordAnswer(ctx: RunAgentContext, { run, turn }: AskModelInput, facts: AnswerFacts): Promise<void> {
   const { answer, hash, attempts } = facts;
   const cost = facts.costMicroUsd === undefined ? {} : { costMicroUsd: facts.costMicroUsd };
-  const usage = answer.usage === undefined ? {} : { inputTokens: answer.usage.inputTokens, outputTokens: answer.usage.outputTokens };
   const atMs = ctx.clock.now();
-  await Promise.all([
-    ctx.journal.append({ kind: 'model.answer', turn, atMs, durationMs: Math.max(0, atMs - facts.startedMs), attempts, answer, ...cost }),
-    recordEvent(ctx, run, { type: 'model.result', turn, request: hash, answer: hashJson(answer), ...usage, ...cost }),
-  ]);
+  const durationMs = Math.max(0, atMs - facts.startedMs);
+  const entry = { kind: 'model.answer', turn, atMs, durationMs, attempts, answer, ...cost } as const;
+  await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, answerEvent(entry, hash))]);
 }
 
 async function recordError(
@@ -112,24 +111,20 @@ async function recordError(
   }: { readonly run: AgentRun; readonly turn: number; readonly hash: ReturnType<typeof hashJson>; readonly error: ModelError },
 ): Promise<void> {
   const message = ctx.redactor.text(reasonOf(error));
-  await Promise.all([
-    ctx.journal.append({
-      kind: 'model.error',
-      turn,
-      atMs: ctx.clock.now(),
-      code: error.code,
-      message,
-      isTransient: error.remedy === 'retry',
-    }),
-    recordEvent(ctx, run, { type: 'model.result', turn, request: hash, error: error.code }),
-  ]);
+  const { code } = error;
+  const entry = { kind: 'model.error', turn, atMs: ctx.clock.now(), code, message, isTransient: error.remedy === 'retry' } as const;
+  await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, errorEvent(entry, hash))]);
 }
 
 function redactAnswer(ctx: RunAgentContext, answer: ModelAnswer): ModelAnswer {
   return {
     ...answer,
     text: ctx.redactor.text(answer.text),
-    toolCalls: answer.toolCalls.map((call) => ({ ...call, argumentsText: ctx.redactor.jsonText(call.argumentsText) })),
+    toolCalls: answer.toolCalls.map((call) => ({
+      ...call,
+      name: ctx.redactor.text(call.name),
+      argumentsText: ctx.redactor.jsonText(call.argumentsText),
+    })),
   };
 }
 

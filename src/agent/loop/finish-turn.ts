@@ -5,7 +5,7 @@ import { askAboutCall, deny } from './ask-human.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { performCall, recordResult } from './perform.ts';
 import type { Recorded } from './recorded.ts';
-import { resumeBegunCall } from './resume-call.ts';
+import { resumeBegunCall, settleDeniedCall } from './resume-call.ts';
 
 export interface TurnInput {
   readonly run: AgentRun;
@@ -71,5 +71,7 @@ function callInput(
 async function refuse(ctx: RunAgentContext, { run }: TurnInput, decided: DecidedCall): Promise<ToolResult> {
   const startedMs = ctx.clock.now();
   if (decided.refused !== undefined) return await recordResult(ctx, { run, decided }, { result: decided.refused, startedMs });
+  const intent = ctx.intents.get(decided.callId);
+  if (intent !== undefined) return await settleDeniedCall(ctx, { run, decided }, intent);
   return await deny(ctx, { run, decided }, { code: 'policy.denied', why: decided.decision.reason, startedMs });
 }

@@ -1,5 +1,6 @@
-import { hashJson, sha256, type Sha256 } from '../../contracts/json.ts';
+import { hashJson, type Sha256 } from '../../contracts/json.ts';
 import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import { resultEvent } from '../ledger-events.ts';
 import type { AgentRun, RunAgentContext } from '../run-context.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { recordEvent } from './record.ts';
@@ -62,17 +63,8 @@ export async function recordResult(
 ): Promise<ToolResult> {
   const clean = redactResult(ctx, result);
   const atMs = ctx.clock.now();
-  await Promise.all([
-    ctx.journal.append({ kind: 'result', callId: decided.callId, atMs, durationMs: Math.max(0, atMs - startedMs), result: clean }),
-    recordEvent(ctx, run, {
-      type: 'tool.result',
-      call: decided.callId,
-      tool: decided.request.tool,
-      isError: clean.isError,
-      ...(clean.code === undefined ? {} : { code: clean.code }),
-      result: sha256(clean.text),
-    }),
-  ]);
+  const entry = { kind: 'result', callId: decided.callId, atMs, durationMs: Math.max(0, atMs - startedMs), result: clean } as const;
+  await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, resultEvent(entry, decided.request.tool))]);
   const summary = clean.text.split('\n', 1)[0]?.slice(0, 160) ?? '';
   ctx.emit({
     type: 'tool.result',

@@ -1,9 +1,5 @@
-import type { LedgerEvent } from '../../contracts/ledger.ts';
+import type { RunLedgerEvent } from '../ledger-events.ts';
 import type { AgentRun, RunAgentContext } from '../run-context.ts';
-
-type WithoutFrame<E> = E extends { readonly run: string } ? Omit<E, 'at' | 'run' | 'session' | 'agent'> : never;
-/** A ledger event of a run without what every one of them has. */
-export type RunLedgerEvent = WithoutFrame<LedgerEvent>;
 
 /** Appends to the ledger with the run's names and the clock's time; resolves when it is durable. */
 export async function recordEvent(

@@ -6,6 +6,8 @@ type Entry<K extends JournalEntry['kind']> = Extract<JournalEntry, { kind: K }>;
 export interface Recorded {
   readonly request: ReadonlyMap<number, Entry<'model.request'>>;
   readonly answer: ReadonlyMap<number, Entry<'model.answer'>>;
+  /** Turns with a call that failed. */
+  readonly failed: ReadonlySet<number>;
   /** The first decisions of each turn, made under the pinned policy. */
   readonly decisions: ReadonlyMap<number, Entry<'decisions'>>;
   readonly intent: ReadonlyMap<string, Entry<'intent'>>;
@@ -21,6 +23,7 @@ export function indexJournal(entries: readonly JournalEntry[]): Recorded {
   const index = {
     request: new Map<number, Entry<'model.request'>>(),
     answer: new Map<number, Entry<'model.answer'>>(),
+    failed: new Set<number>(),
     decisions: new Map<number, Entry<'decisions'>>(),
     intent: new Map<string, Entry<'intent'>>(),
     result: new Map<string, Entry<'result'>>(),
@@ -32,6 +35,7 @@ export function indexJournal(entries: readonly JournalEntry[]): Recorded {
   for (const entry of entries) {
     if (entry.kind === 'model.request') index.request.set(entry.turn, entry);
     else if (entry.kind === 'model.answer') index.answer.set(entry.turn, entry);
+    else if (entry.kind === 'model.error') index.failed.add(entry.turn);
     else if (entry.kind === 'compaction') index.compaction.set(entry.turn, entry);
     else if (entry.kind === 'decisions' && !index.decisions.has(entry.turn)) index.decisions.set(entry.turn, entry);
     else if (entry.kind === 'intent') index.intent.set(entry.callId, entry);

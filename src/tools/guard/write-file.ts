@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { sha256, type Sha256 } from '../../contracts/json.ts';
@@ -24,8 +23,8 @@ export interface Expectation {
 export async function replaceRegular(place: Place, bytes: Uint8Array, expectation: Expectation): Promise<{ readonly created: boolean }> {
   refuseGitHead(place, bytes);
   const existing = checkTarget(place, expectation);
-  const temporary = locate(place.folder, `.${randomBytes(8).toString('hex')}${temporarySuffix}`);
-  const fd = fs.openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, existing === undefined ? 0o666 : 0o600);
+  const temporary = locate(place.folder, temporaryName(place, bytes));
+  const fd = openNew(temporary, existing === undefined ? 0o666 : 0o600);
   try {
     writeAll(fd, bytes);
     if (existing !== undefined) keepOwnerAndMode(fd, existing);
@@ -40,6 +39,22 @@ export async function replaceRegular(place: Place, bytes: Uint8Array, expectatio
     fs.closeSync(fd);
   }
   return { created: existing === undefined };
+}
+
+/** The same for the same change: a process that was killed in the middle leaves a file that the next try finds and takes away. */
+function temporaryName(place: Place, bytes: Uint8Array): string {
+  return `.${sha256(`${place.name}\n${sha256(bytes)}`).slice(0, 16)}${temporarySuffix}`;
+}
+
+function openNew(file: string, mode: number): number {
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  try {
+    return fs.openSync(file, flags, mode);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+    fs.unlinkSync(file);
+    return fs.openSync(file, flags, mode);
+  }
 }
 
 export function removeRegular(place: Place, expectation: Expectation): boolean {
