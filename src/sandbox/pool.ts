@@ -47,13 +47,12 @@ export function openPool(options: PoolOptions): SandboxPool {
   const inBackground = (work: Promise<unknown>): void => keepUntilSettled(working, work, options.onWarmFailed);
 
   async function takeWarm(key: string): Promise<Sandbox | undefined> {
-    for (;;) {
-      const found = warm.find((entry) => entry.key === key);
-      if (found === undefined) return undefined;
-      warm = warm.filter((entry) => entry !== found);
-      if (now() - found.sinceMs <= options.maxAgeMs && (await found.sandbox.isFresh())) return found.sandbox;
-      inBackground(found.sandbox.stop());
-    }
+    const found = warm.find((entry) => entry.key === key);
+    if (found === undefined) return undefined;
+    warm = warm.filter((entry) => entry !== found);
+    if (now() - found.sinceMs <= options.maxAgeMs && (await found.sandbox.isFresh())) return found.sandbox;
+    inBackground(found.sandbox.stop());
+    return await takeWarm(key);
   }
 
   async function startWarm(spec: SandboxSpec): Promise<void> {
@@ -78,9 +77,7 @@ export function openPool(options: PoolOptions): SandboxPool {
     },
     async [Symbol.asyncDispose]() {
       isClosed = true;
-      const stopping = warm.map(async ({ sandbox }) => sandbox.stop());
-      warm = [];
-      await Promise.all([...stopping, ...working]);
+      await Promise.all([...warm.splice(0).map(async ({ sandbox }) => sandbox.stop()), ...working]);
     },
   };
 }

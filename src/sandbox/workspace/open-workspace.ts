@@ -77,7 +77,7 @@ export async function openWorkspace(options: OpenWorkspaceOptions): Promise<Open
       await copyAnything(hostPath, await placeInside(folder, insidePath), options.user);
       await copier?.carryOut();
     },
-    copyOut: async (insidePath, hostPath) => copyAnything(await placeInside(folder, insidePath), hostPath, self()),
+    copyOut: async (insidePath, hostPath) => copyAnything(await placeInside(folder, insidePath), hostPath, ownUser()),
   };
 }
 
@@ -94,7 +94,7 @@ async function newCopier(options: OpenWorkspaceOptions, copy: string): Promise<{
   const inside = new Map<string, string>();
   const outside = new Map<string, string>();
   const inward: SyncOptions = { owner: options.user, skip: (relative) => hidden.has(relative), known: outside, reverse: inside };
-  const outward: SyncOptions = { owner: self(), skip: (relative) => masked.has(relative), known: inside, reverse: outside };
+  const outward: SyncOptions = { owner: ownUser(), skip: (relative) => masked.has(relative), known: inside, reverse: outside };
   return {
     bringIn: async () => syncTree(options.workspace, copy, inward),
     carryOut: async () => syncTree(copy, options.workspace, outward),
@@ -121,7 +121,7 @@ async function placeInside(folder: string, insidePath: string): Promise<string> 
 }
 
 /** Copies would keep the owner of what they were made from. */
-function self(): User {
+function ownUser(): User {
   return { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 };
 }
 
