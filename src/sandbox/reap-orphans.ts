@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import * as z from 'zod/mini';
-import { isAlive, killProcess } from './host/process-identity.ts';
+import { isAlive, killProcess, waitForEnd } from './host/process-identity.ts';
 import { readRecords, readUidClaims, type SandboxRecord } from './host/registry.ts';
 import { killGroups, removeGroups } from './host/resource-group.ts';
 import { removePlaceholders } from './workspace/placeholders.ts';
@@ -45,7 +44,7 @@ async function reapOne(record: SandboxRecord): Promise<void> {
   for (const process of record.processes) killProcess(process);
   killGroups(record.cgroups);
   for (const container of record.containers) await removeOrphanedContainer(container);
-  for (let waits = 0; waits < 100 && record.processes.some(isAlive); waits += 1) await sleep(20);
+  for (const process of record.processes) await waitForEnd(process, 2000);
   await removeGroups(record.cgroups);
   if (record.workspace !== undefined) {
     const { folder, sinceMs, masked } = record.workspace;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process that cannot be confused with a later one of the same number. */
 export interface ProcessIdentity {
@@ -12,15 +13,31 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Undefined when there is no such process. */
+/** Undefined when there is no such process, or it is dead and only waits for its parent to notice. */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return { pid, startTicks: fields[19] ?? '', bootId: bootId() };
   } catch {
     return undefined; // silent-ok: it ended
   }
+}
+
+export function identifyParent(pid: number): ProcessIdentity | undefined {
+  try {
+    const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return parent === undefined || parent === '0' || parent === '1' ? undefined : identifyProcess(Number(parent));
+  } catch {
+    return undefined; // silent-ok: it ended
+  }
+}
+
+/** Returns at the latest after the given time. */
+export async function waitForEnd(identity: ProcessIdentity, atMostMs: number): Promise<void> {
+  const deadline = performance.now() + atMostMs;
+  while (isAlive(identity) && performance.now() < deadline) await sleep(10);
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {

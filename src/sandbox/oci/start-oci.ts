@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { reasonOf } from '../../contracts/errors.ts';
 import type { Kit } from '../bwrap/kit.ts';
+import { identifyParent, type ProcessIdentity, waitForEnd } from '../host/process-identity.ts';
 import { joinGroup } from '../host/resource-group.ts';
 import { becomeReady, finishSandbox, type PrepareContext, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
@@ -10,6 +11,9 @@ import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import type { Engine } from './engine.ts';
 import { resolveImage } from './image.ts';
 import { runArgs } from './run-args.ts';
+
+/** An engine's monitor cleans up after its container. */
+const monitorEndMs = 3000;
 
 export interface StartOciContext {
   readonly prepare: PrepareContext;
@@ -45,10 +49,15 @@ export async function startOci(context: StartOciContext, spec: SandboxSpec, sign
     hard: context.hard,
     rootless: context.rootless,
   });
-  stack.defer(async () => removeContainer(context.engine, name));
+  let monitor: ProcessIdentity | undefined;
+  stack.defer(async () => {
+    await removeContainer(context.engine, name);
+    if (monitor !== undefined) await waitForEnd(monitor, monitorEndMs);
+  });
   await launch(context, { prepared, args: context.editArgs?.(args) ?? args, signal });
   if (!context.rootless) await prepared.channel.hideFifos(path.join(prepared.registration.folder, 'hidden'));
   const memberPid = await containerPid(context.engine, name, pidFile);
+  monitor = memberPid === undefined ? undefined : identifyParent(memberPid);
   const group = memberPid === undefined ? undefined : joinGroup(memberPid);
   return await finishSandbox(prepared, { group, memberPid, stack });
 }
