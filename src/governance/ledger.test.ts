@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import type { LedgerEventOf } from '../contracts/ledger.ts';
 import { diskIo } from '../state/open-log.ts';
 import { runChild, startChild } from '../../test/run-child.ts';
+import { exportLedger } from './export-ledger.ts';
 import { isClaimAlive, openLedger, type LedgerOptions } from './ledger.ts';
 import { verifyLedger } from './verify-ledger.ts';
 
@@ -247,6 +248,23 @@ test('records are signed at closing, after so many records, and when they waited
   assert.equal(linesOf(path.join(timed.dir, 'checkpoints.jsonl')).length, 2);
 });
 
+test('a checkpoint that is asked for while one is made covers the records since', async () => {
+  const options = scratch();
+  {
+    await using ledger = await openLedger(options);
+    await ledger.append(event('c1'));
+    const first = ledger.checkpoint();
+    const appended = ledger.append(event('c2'));
+    const second = ledger.checkpoint();
+    assert.notEqual(await first, await second);
+    await appended;
+  }
+
+  const { notices, problems } = await verifyLedger(options.dir);
+
+  assert.deepEqual([notices, problems], [[], []]);
+});
+
 test('opening and closing without a record writes nothing after the first time', async () => {
   const options = scratch();
   await (await openLedger(options))[Symbol.asyncDispose]();
@@ -312,11 +330,33 @@ test('on a full disk the append rejects, nothing half is left, and a new ledger 
   assert.equal((await again.append(event('after'))).seq, 2);
 });
 
-test('in a home that cannot be written the ledger does not open, and says where', async () => {
+test('in a home that cannot be written the ledger does not open, says where, and stays readable', async (t) => {
   const options = scratch();
-  fs.writeFileSync(options.dir, 'a file where the folder should be');
+  const home = path.join(options.root, 'home');
+  fs.mkdirSync(home);
+  const mount = (...argv: string[]): ReturnType<typeof runChild> =>
+    runChild(
+      `import { spawnSync } from 'node:child_process'; process.exit(spawnSync(${JSON.stringify(argv[0])}, ${JSON.stringify(argv.slice(1))}).status ?? 1);`,
+    );
+  if ((await mount('mount', '-t', 'tmpfs', 'none', home)).code !== 0) {
+    t.skip('a tmpfs cannot be mounted here');
+    return;
+  }
+  try {
+    const dir = path.join(home, 'ledger');
+    {
+      await using ledger = await openLedger({ ...options, dir });
+      await ledger.append(event('c1'));
+    }
+    await mount('mount', '-o', 'remount,ro', home);
 
-  await assert.rejects(openLedger(options));
+    await assert.rejects(openLedger({ ...options, dir }), { remedy: 'retry', message: new RegExp(home) });
+    await assert.rejects(openLedger({ ...options, dir: path.join(home, 'other') }), { code: 'state.not-writable', remedy: 'retry' });
+    assert.deepEqual((await verifyLedger(dir)).problems, []);
+    assert.equal((await exportLedger(dir, path.join(options.root, 'out'))).rows, 2);
+  } finally {
+    await mount('umount', home);
+  }
 });
 
 test('two processes that need a key at once use the same one', async () => {

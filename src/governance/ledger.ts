@@ -3,6 +3,7 @@ import { makeDurableDir } from '../state/durable-dir.ts';
 import type { Clock } from '../contracts/clock.ts';
 import { ledgerEvents, type LedgerEvent, type LedgerPosition, type LedgerWriter } from '../contracts/ledger.ts';
 import type { Log } from '../state/log.ts';
+import { orNotWritable } from '../state/not-writable.ts';
 import { openLog, type LogOptions } from '../state/open-log.ts';
 import { addCheckpoint, lastCheckpoint } from './checkpoint-log.ts';
 import { checkpointHash, type StreamHead } from './checkpoint.ts';
@@ -58,7 +59,7 @@ export interface Ledger extends LedgerWriter, AsyncDisposable {
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const key = loadSigningKey(options.keyFile);
-  makeDurableDir(options.dir);
+  orNotWritable(options.dir, () => makeDurableDir(options.dir));
   const last = lastCheckpoint(options.dir, key.publicKey);
   const signed = last?.checkpoint.heads ?? {};
   const claimed = await claimStream(options.dir, signed, options.clock.now());
@@ -127,9 +128,16 @@ class StreamLedger implements Ledger {
     return position;
   }
 
+  /** One at a time: a call while one is made gets the next, for the one under way may not cover the newest records. */
   checkpoint(): Promise<string> {
-    this.#checkpointing ??= this.#makeCheckpoint().finally(() => (this.#checkpointing = undefined));
-    return this.#checkpointing;
+    const make = (): Promise<string> => this.#makeCheckpoint();
+    const next = this.#checkpointing === undefined ? make() : this.#checkpointing.then(make, make);
+    this.#checkpointing = next;
+    const clear = (): void => {
+      if (this.#checkpointing === next) this.#checkpointing = undefined;
+    };
+    next.then(clear, clear);
+    return next;
   }
 
   /** The stream's first checkpoint, made before it has any record. */
@@ -193,6 +201,7 @@ class StreamLedger implements Ledger {
   }
 
   #checkpointSoon(): void {
+    if (this.#checkpointing !== undefined) return;
     // silent-ok: the records are durable and chained; the next checkpoint, at the latest the one at closing, signs them.
     this.checkpoint().catch(() => undefined);
   }

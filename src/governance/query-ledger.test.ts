@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { LedgerEvent, LedgerEventOf } from '../contracts/ledger.ts';
 import { exportLedger } from './export-ledger.ts';
@@ -162,6 +163,7 @@ test('an export is valid by itself and against its checkpoint, also while record
     for (let second = 10; !stop.signal.aborted; second += 1) {
       await ledgers[second % 2]!.append(event(second));
       if (second % 7 === 0) await ledgers[second % 2]!.checkpoint();
+      await sleep(2);
     }
   })();
 

@@ -33,7 +33,10 @@ for (const step of ['write', 'sync', 'backup', 'rename', 'sync-folder'] as const
       if (now === step) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
     };
 
-    await assert.rejects(writeFileAtomic(file, 'new', { keepBackup: true, beforeStep }), { code: 'ENOSPC' });
+    await assert.rejects(writeFileAtomic(file, 'new', { keepBackup: true, beforeStep }), {
+      code: 'state.not-writable',
+      message: /no space/,
+    });
 
     assert.deepEqual(
       fs.readdirSync(dir).filter((name) => name.endsWith('.tmp')),

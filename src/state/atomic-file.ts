@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { syncDirectory } from './durable-dir.ts';
+import { orNotWritable } from './not-writable.ts';
 
 export interface WriteFileOptions {
   /** Default: the mode of the file that is replaced, else 0600. */
@@ -19,9 +20,13 @@ export type WriteStep = 'write' | 'sync' | 'backup' | 'rename' | 'sync-folder';
  * backup of the old bytes (itself atomic), rename, fsync of the folder. Resolves when the new bytes are durable.
  *
  * It works synchronously: these files are small, and a half-done step between two ticks would be one more state.
- * @throws the file system's error; the old file is then untouched and the temp is gone.
+ * @throws RetryableError when the file system refuses; the old file is then untouched and the temp is gone.
  */
 export async function writeFileAtomic(file: string, bytes: string | Uint8Array, options: WriteFileOptions = {}): Promise<void> {
+  orNotWritable(file, () => replaceFile(file, bytes, options));
+}
+
+function replaceFile(file: string, bytes: string | Uint8Array, options: WriteFileOptions): void {
   const beforeStep = options.beforeStep ?? (() => undefined);
   const old = fs.statSync(file, { throwIfNoEntry: false });
   const mode = options.mode ?? (old === undefined ? 0o600 : old.mode & 0o777);

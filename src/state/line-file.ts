@@ -2,6 +2,7 @@ import path from 'node:path';
 import { makeDir, syncDirectories } from './durable-dir.ts';
 import { AppendFile, type AppendIo } from './log/append-file.ts';
 import { openForAppend } from './log/open-file.ts';
+import { orNotWritable } from './not-writable.ts';
 
 /** One file of lines, open for its one writer. */
 export interface LineFile extends AsyncDisposable {
@@ -22,8 +23,7 @@ export interface LineFileOptions {
 
 /** Opens a file of lines, makes it and its folder when missing (0600, 0700), and cuts a torn last line off. */
 export function openLineFile(file: string, options: LineFileOptions = {}): LineFile {
-  const changed = makeDir(path.dirname(file));
-  const opened = openForAppend(file);
+  const { changed, opened } = orNotWritable(file, () => ({ changed: makeDir(path.dirname(file)), opened: openForAppend(file) }));
   const ready = opened.isNew ? syncDirectories([path.dirname(file), ...changed]) : undefined;
   const target = new AppendFile(opened, { ...options, ...(ready === undefined ? {} : { ready }) });
   return {

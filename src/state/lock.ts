@@ -56,9 +56,19 @@ function open(file: string, readOnly: boolean): DatabaseSync {
     if (!readOnly) fs.closeSync(fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL, 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw notLocked(file, error);
+    refuseReadOnly(file);
   }
   try {
     return new Database(file, { readOnly, timeout: 0 });
+  } catch (error) {
+    throw notLocked(file, error);
+  }
+}
+
+/** SQLite opens a file that it may not write read-only, and its locks exclude nobody then. */
+function refuseReadOnly(file: string): void {
+  try {
+    fs.accessSync(file, fs.constants.W_OK);
   } catch (error) {
     throw notLocked(file, error);
   }

@@ -8,6 +8,7 @@
  * - old lines are byte-identical after new ones, also across a rotation;
  * - a last line that a crash tore is cut off when the log is opened, and `droppedBytes` says so;
  * - when a line cannot be made durable, its append and every later one reject, and no part of it is left to be continued;
+ * - an appender that goes on and on lets timers and other input and output have their turn;
  * - a line with a newline in it is refused.
  */
 export interface Log extends AsyncDisposable {

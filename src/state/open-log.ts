@@ -1,5 +1,6 @@
 import type { Log } from './log.ts';
 import type { AppendIo } from './log/append-file.ts';
+import { orNotWritable } from './not-writable.ts';
 import { openJsonlLog } from './log/jsonl.ts';
 
 export { diskIo } from './log/append-file.ts';
@@ -16,5 +17,5 @@ export interface LogOptions {
 
 export async function openLog(options: LogOptions): Promise<Log> {
   const drivers = { jsonl: openJsonlLog };
-  return drivers[options.driver](options);
+  return orNotWritable(options.dir, () => drivers[options.driver](options));
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { writeFileAtomic } from '../../state/atomic-file.ts';
 import { makeDurableDir } from '../../state/durable-dir.ts';
 import { isClaimed, tryClaim, type Claim } from '../../state/lock.ts';
+import { orNotWritable } from '../../state/not-writable.ts';
 import { readLogTail } from '../../state/read-log.ts';
 import type { StreamHead } from '../checkpoint.ts';
 import { checkRecord, genesisHash, isTornRecord } from './frame.ts';
@@ -37,7 +38,7 @@ export async function claimStream(
     const dir = path.join(ledgerDir, stream);
     // A stream that was signed and is gone must stay gone: a new one under its name would hide that.
     if (signed[stream] !== undefined && !fs.existsSync(dir)) continue;
-    makeDurableDir(dir);
+    orNotWritable(dir, () => makeDurableDir(dir));
     const claim = tryClaim(path.join(dir, lockFileName));
     if (claim === undefined) continue;
     try {

@@ -107,11 +107,15 @@ export class AppendFile implements AsyncDisposable {
     return this.close();
   }
 
-  /** nextTick and not a promise job: it runs when all of them are done, so that appenders woken together are one batch. */
+  /**
+   * Not a promise job: both run when all of those are done, so that appenders woken together are one batch. Where lone
+   * lines are synced in place it is setImmediate, or an appender that goes on and on would never let the loop turn.
+   */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    process.nextTick(() => this.#flush());
+    if (this.#lonelyInPlace) setImmediate(() => this.#flush());
+    else process.nextTick(() => this.#flush());
   }
 
   #flush(): void {

@@ -100,6 +100,23 @@ export function testLog(product: string, make: () => Promise<LogUnderTest>): voi
     });
   }
 
+  test(`${product}: an appender that goes on and on lets timers and other input and output have their turn`, async () => {
+    const under = await make();
+    await using log = await under.open();
+    let isStopped = false;
+    const timer = setTimeout(() => (isStopped = true), 20);
+
+    let lines = 0;
+    // oxlint-disable-next-line no-unmodified-loop-condition
+    while (!isStopped && lines < 100_000) {
+      await log.append('x');
+      lines += 1;
+    }
+
+    clearTimeout(timer);
+    assert.ok(isStopped, `${lines} lines without a turn`);
+  });
+
   test(`${product}: a line with a newline in it is refused`, async () => {
     const under = await make();
     await using log = await under.open();

@@ -5,6 +5,7 @@ import { AskHumanError } from '../../contracts/errors.ts';
 import { sha256, type Sha256 } from '../../contracts/json.ts';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { makeDurableDir } from '../durable-dir.ts';
+import { notWritable } from '../not-writable.ts';
 import type { Objects } from '../objects.ts';
 
 /** One file an object, mode 0600, in folders named by the hash's first two digits. */
@@ -14,8 +15,12 @@ export function diskObjects(dir: string): Objects {
       const sha = sha256(bytes);
       const file = fileOf(dir, sha);
       if (isIntact(file, { sha, size: Buffer.byteLength(bytes) })) return sha;
-      makeDurableDir(path.dirname(file));
-      await writeFileAtomic(file, bytes, { mode: 0o600 });
+      try {
+        makeDurableDir(path.dirname(file));
+        await writeFileAtomic(file, bytes, { mode: 0o600 });
+      } catch (error) {
+        throw notWritable(file, error);
+      }
       return sha;
     },
     get: async (sha) => readVerified(fileOf(dir, sha), sha),
