@@ -264,6 +264,14 @@ for (const [name, options] of [
     );
   });
 
+  test(`a key that begins right behind another secret is hidden in a stream too (${name})`, () => {
+    const hide = createRedactor(options);
+    const text = `-----BEGIN PRIVATE KEY-----\n${held}-----BEGIN PRIVATE KEY-----\nVersion: GnuPG v2.0 (x)\nMIIEowIBAAKCAQEAx0123456789abcdef\n`; // not-a-secret: made up
+
+    assert.equal(streamed(hide, text, []), hide.text(text));
+    assert.ok(!hide.text(text).includes('MIIEow'));
+  });
+
   test(`the parts of a stream join to the redacted whole, however it was split (${name})`, () => {
     const hide = createRedactor(options);
 

@@ -35,16 +35,17 @@ interface Block {
 function blocksOf(text: string): readonly Block[] {
   const blocks: Block[] = [];
   if (!text.includes('PRIVATE KEY')) return blocks;
-  begin.lastIndex = 0;
-  for (let head = begin.exec(text); head !== null; head = begin.exec(text)) {
-    const bodyStart = begin.lastIndex;
+  const heads = [...text.matchAll(begin)];
+  for (const [index, head] of heads.entries()) {
+    // A block ends where another begins: what looks like its body may be a secret of its own that is hidden first.
+    const limit = heads[index + 1]?.index ?? text.length;
+    const bodyStart = head.index + head[0].length;
     body.lastIndex = bodyStart;
     body.exec(text);
-    const run = text.slice(bodyStart, body.lastIndex);
+    const run = text.slice(bodyStart, Math.min(body.lastIndex, limit));
     const tail = end.exec(run);
     const length = tail === null ? run.trimEnd().length : tail.index + tail[0].length;
     blocks.push({ start: head.index, bodyStart, end: bodyStart + length, isOpen: tail === null && bodyStart + run.length === text.length });
-    begin.lastIndex = bodyStart + length;
   }
   return blocks;
 }
