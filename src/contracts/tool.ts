@@ -60,6 +60,13 @@ export interface ToolPlan {
   readonly afterBytes: Uint8Array;
 }
 
+export interface PerformOptions {
+  readonly signal: AbortSignal;
+  readonly plan?: ToolPlan;
+  /** For a tool that walks a folder: whether policy lets this call show the entry. Absent: all of them. */
+  readonly mayReach?: (place: { readonly root: string; readonly path: string }) => boolean;
+}
+
 export interface Tool extends ToolDeclaration {
   /** Checks arguments against the schema; pure. */
   parse(args: JsonValue): { readonly ok: true; readonly args: JsonObject } | { readonly ok: false; readonly problem: string };
@@ -69,7 +76,7 @@ export interface Tool extends ToolDeclaration {
    * Does it. With a plan: only if the target still has the plan's `before`, else a result with code `fs.changed`.
    * Expected failures are results; a throw is a bug or a broken surrounding.
    */
-  perform(args: JsonObject, options: { readonly signal: AbortSignal; readonly plan?: ToolPlan }): Promise<ToolResult>;
+  perform(args: JsonObject, options: PerformOptions): Promise<ToolResult>;
 }
 
 /** The tools of one agent, in the order in which the prompt lists them. */

@@ -20,6 +20,8 @@ export interface DecidedCall {
   readonly requestHash: Sha256;
   readonly decision: Decision;
   readonly refused?: ToolResult;
+  /** The policies that decided, for what the call meets on its way. */
+  readonly policies: readonly PolicySnapshot[];
 }
 
 export interface DecideOptions {
@@ -63,7 +65,7 @@ function decideCall(
     trust: options.trust,
     nowMs: options.nowMs,
   });
-  const base = { callId, call, request, requestHash: requestHash(request) };
+  const base = { callId, call, request, requestHash: requestHash(request), policies: options.policies };
   if ('refused' in parsed) return { ...base, ...refuse(options.policies, parsed.refused) };
   const decision = strictestDecision(options.policies.map((policy) => decide(request, policy)));
   return { ...base, tool: parsed.tool, decision };

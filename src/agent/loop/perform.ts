@@ -1,6 +1,7 @@
 import { hashJson, type Sha256 } from '../../contracts/json.ts';
 import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { resultEvent } from '../ledger-events.ts';
+import { mayReach } from '../../governance/may-reach.ts';
 import type { AgentRun, RunAgentContext } from '../run-context.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { recordEvent } from './record.ts';
@@ -36,7 +37,9 @@ export async function performCall(ctx: RunAgentContext, input: PerformInput, pla
   const plan = planned ?? (await planCall(input));
   if (plan !== undefined && !isPlan(plan)) return await recordResult(ctx, input, { result: plan, startedMs });
   if (decided.tool.recovery !== 'redo') await announce(ctx, input, plan);
-  const result = await decided.tool.perform(decided.request.args, plan === undefined ? { signal } : { signal, plan });
+  const reach = (place: { readonly root: string; readonly path: string }): boolean =>
+    decided.policies.every((policy) => mayReach(decided.request, policy, place));
+  const result = await decided.tool.perform(decided.request.args, { signal, mayReach: reach, ...(plan === undefined ? {} : { plan }) });
   if (plan !== undefined && !result.isError) await recordArtifact(ctx, input, plan);
   return await recordResult(ctx, input, { result, startedMs });
 }

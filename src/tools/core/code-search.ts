@@ -36,14 +36,15 @@ export const codeSearch: CoreTool = defineTool({
   structured: [],
   recovery: 'redo',
   open: (world) => ({
-    async perform(args, { signal }) {
+    async perform(args, { signal, mayReach }) {
       const at = locatePath(args.path ?? '.', world.roots);
       if (isResult(at)) return at;
       const query = { text: args.query, isRegex: args.regex === true, isCaseIgnored: args.ignoreCase === true };
       try {
         const proposed = await proposeFiles(world, at, { query, signal, ...(args.glob === undefined ? {} : { glob: args.glob }) });
         if ('isError' in proposed) return proposed;
-        const hits = await findHits(world, proposed.files, { query, signal, limit: args.limit ?? 100, context: args.context ?? 0 });
+        const files = proposed.files.filter((file) => mayReach?.(file) !== false);
+        const hits = await findHits(world, files, { query, signal, limit: args.limit ?? 100, context: args.context ?? 0 });
         return 'isError' in hits ? hits : resultOf(at, hits, proposed.isCut);
       } catch (thrown) {
         if (!(thrown instanceof ClawholdError)) throw thrown;

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import type { Clock } from '../../contracts/clock.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
-import type { Tool, ToolDeclaration, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import type { PerformOptions, Tool, ToolDeclaration, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import type { Roots } from '../guard.ts';
 import type { ToolCode } from '../tool-code.ts';
 import { problemOf } from './problem.ts';
@@ -27,7 +27,7 @@ export interface ToolWorld {
 /** What a tool does, with its arguments already checked and typed. */
 export interface ToolWork<A> {
   readonly plan?: (args: A, signal: AbortSignal) => Promise<ToolPlan | ToolResult>;
-  readonly perform: (args: A, options: { readonly signal: AbortSignal; readonly plan?: ToolPlan }) => Promise<ToolResult>;
+  readonly perform: (args: A, options: PerformOptions) => Promise<ToolResult>;
 }
 
 interface ToolSpecification<S extends z.ZodMiniType> extends Omit<ToolDeclaration, 'parameters'> {

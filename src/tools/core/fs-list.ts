@@ -25,7 +25,7 @@ export const fsList: CoreTool = defineTool({
   structured: [],
   recovery: 'redo',
   open: (world) => ({
-    async perform(args) {
+    async perform(args, { mayReach }) {
       const at = locatePath(args.path ?? '.', world.roots);
       if (isResult(at)) return at;
       const include = args.glob === undefined ? undefined : compileGlob(args.glob);
@@ -33,7 +33,7 @@ export const fsList: CoreTool = defineTool({
         return failure('search.bad-query', `The glob ${JSON.stringify(args.glob)} has too many alternatives; simplify it.`);
       return list(world, at, {
         depth: args.depth ?? (include === undefined ? 1 : maxDepth),
-        ...(include === undefined ? {} : { include }),
+        include: (path) => include?.(path) !== false && mayReach?.({ root: at.root, path: join(at.path, path) }) !== false,
       });
     },
   }),
