@@ -1,5 +1,6 @@
 import type { RunEvent } from '../agent/run-events.ts';
-import type { RunItem, RunTotals } from '../contracts/run.ts';
+import type { ApprovalSurface, RunItem, RunTotals } from '../contracts/run.ts';
+import { makeVisible } from '../governance/visible.ts';
 import { runItem } from '../worker/run-item.ts';
 import { startRun } from '../worker/start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker/worker-context.ts';
@@ -26,7 +27,7 @@ export async function drive(
 ): Promise<ItemOutcome> {
   const { app, io } = context;
   const shown = showEvents(context, flags);
-  const surface = flags.approvals ?? (io.isTerminal && !io.isJson ? 'terminal' : 'deny');
+  const surface = flags.approvals ?? surfaceOf(context, 'deny');
   const { askTerminal } = await import('./ask-terminal.ts');
   const worker = await app.worker({
     emit: shown.emit,
@@ -38,6 +39,11 @@ export async function drive(
   await printOutcome(context, { outcome, shown, isEvents: flags.events === true });
   context.exit(exitCodeOfRun(outcome));
   return outcome;
+}
+
+/** Where questions go when no flag says it. */
+export function surfaceOf({ io }: CommandContext, withoutTerminal: ApprovalSurface): ApprovalSurface {
+  return io.isTerminal && !io.isJson ? 'terminal' : withoutTerminal;
 }
 
 interface Shown {
@@ -80,7 +86,7 @@ async function printOutcome(
     return;
   }
   const hint = outcome.state === 'waiting' ? `; answer with: clawhold approvals show ${outcome.waiting[0] ?? ''}` : '';
-  if (outcome.state !== 'done') io.err(`${io.color.yellow(outcome.state)}: ${outcome.reason}${hint}\n`);
+  if (outcome.state !== 'done') io.err(`${io.color.yellow(outcome.state)}: ${makeVisible(outcome.reason)}${hint}\n`);
   io.err(io.color.dim(`${outcome.state}  ${summaryOf(shown.totals)}  ${bundle}\n`));
 }
 

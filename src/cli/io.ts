@@ -1,3 +1,5 @@
+import { FixRequestError } from '../contracts/errors.ts';
+
 /** Where a command reads and writes: the process's own streams, or a test's. */
 export interface Io {
   readonly stdin: NodeJS.ReadStream | NodeJS.ReadableStream;
@@ -27,14 +29,18 @@ export function paletteFor(hasColor: boolean): Palette {
   return { dim: paint(2), bold: paint(1), red: paint(31), green: paint(32), yellow: paint(33), cyan: paint(36) };
 }
 
-/** Reads standard input to its end, at most `maxBytes`. @throws RangeError beyond. */
+/** Reads standard input to its end, at most `maxBytes`. @throws FixRequestError beyond. */
 export async function readAll(stdin: Io['stdin'], maxBytes: number = 1024 * 1024): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of stdin) {
     const bytes = Buffer.from(part as Uint8Array | string);
     size += bytes.length;
-    if (size > maxBytes) throw new RangeError(`standard input holds more than ${maxBytes} bytes`);
+    if (size > maxBytes)
+      throw new FixRequestError(
+        'cli.long-input',
+        `Standard input holds more than the ${maxBytes} bytes that a message may have. Put the text into a file of the workspace and name it.`,
+      );
     parts.push(bytes);
   }
   return Buffer.concat(parts).toString('utf8');

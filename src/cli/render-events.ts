@@ -35,11 +35,11 @@ function shownLine({ color }: Io, event: RunEvent): string | undefined {
         `${event.isResumed ? 'resumed' : 'run'} ${event.run}  agent ${event.agent}  model ${event.model}${event.isScripted ? ' (scripted: no model is asked)' : ''}`,
       );
     case 'notice':
-      return color.yellow(event.message);
+      return color.yellow(makeVisible(event.message));
     case 'text.discarded':
       return color.yellow('the answer broke off and is asked for again; what stands above is void');
     case 'model.retry':
-      return color.yellow(`model: ${event.reason}; attempt ${event.attempt + 1} in ${(event.waitMs / 1000).toFixed(1)} s`);
+      return color.yellow(`model: ${makeVisible(event.reason)}; attempt ${event.attempt + 1} in ${(event.waitMs / 1000).toFixed(1)} s`);
     case 'tool.decision':
       return decisionLine({ color }, event);
     case 'tool.result':
@@ -58,6 +58,8 @@ function decisionLine({ color }: Pick<Io, 'color'>, event: Extract<RunEvent, { t
   const where = event.rule.line > 0 ? `${event.rule.file}:${event.rule.line}` : event.rule.file;
   const args = makeVisible(event.args.length > 160 ? `${event.args.slice(0, 160)}…` : event.args);
   const why =
-    event.verdict === 'allow' ? color.dim(`(${event.rule.id}, ${where})`) : `${event.reason} ${color.dim(`(${event.rule.id}, ${where})`)}`;
-  return `${color.bold(`${event.call} ${event.tool}`)} ${args}  ${paint(event.verdict)} ${why}`;
+    event.verdict === 'allow'
+      ? color.dim(`(${event.rule.id}, ${where})`)
+      : `${makeVisible(event.reason)} ${color.dim(`(${event.rule.id}, ${where})`)}`;
+  return `${color.bold(`${event.call} ${makeVisible(event.tool)}`)} ${args}  ${paint(event.verdict)} ${why}`;
 }

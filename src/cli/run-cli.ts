@@ -1,12 +1,12 @@
 import { isatty } from 'node:tty';
-import { Command, CommanderError } from 'commander';
-import { ClawholdError, reasonOf } from '../contracts/errors.ts';
+import { Command } from 'commander';
 import { RunStopped } from '../agent/run-signal.ts';
 import { version } from './build-id.ts';
 import type { CommandContext } from './command.ts';
 import { commandTable } from './command-table.ts';
-import { exitCodeOfError, exitCodes, type ExitCode } from './exit-codes.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { paletteFor, type Io } from './io.ts';
+import { report } from './report.ts';
 import { processEnv, wire } from './wire.ts';
 
 /** Runs one command line to its end and gives the exit code. */
@@ -22,7 +22,7 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
     const program = await programFor(argv, context);
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    code = report(io, error);
+    code = report(io, error, argv);
   } finally {
     stop.off();
   }
@@ -56,8 +56,17 @@ function finish(command: Command, context: CommandContext): void {
   for (const sub of command.commands) finish(sub, context);
 }
 
+/** A reader that went away (`| head`) ends what is printed, not what is done. */
+function ignoreClosedReader(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 function processIo(wantsColor: boolean): Io {
   const isTerminal = isatty(0) && isatty(2);
+  ignoreClosedReader(process.stdout);
+  ignoreClosedReader(process.stderr);
   return {
     // Opening standard input costs 4 ms that only few commands need.
     get stdin() {
@@ -88,22 +97,4 @@ function stopOnSignals(io: Io): { readonly signal: AbortSignal; off(): void } {
       process.off('SIGTERM', onSignal);
     },
   };
-}
-
-function report(io: Io, error: unknown): ExitCode {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return exitCodes.done;
-    const message = `${error.message.replace(/^error: /, '')}${/[.!?)]$/.test(error.message) ? '' : '.'} See --help.`;
-    print(io, { code: 'cli.usage', message, remedy: 'fix-request' });
-    return exitCodes.usage;
-  }
-  const failure = error instanceof ClawholdError ? error : undefined;
-  print(io, { code: failure?.code ?? 'cli.unexpected', message: reasonOf(error), remedy: failure?.remedy ?? 'give-up' });
-  if (failure === undefined && error instanceof Error) io.err(`${error.stack ?? ''}\n`);
-  return exitCodeOfError(error);
-}
-
-function print(io: Io, error: { readonly code: string; readonly message: string; readonly remedy: string }): void {
-  if (io.isJson) io.out(`${JSON.stringify({ ok: false, error })}\n`);
-  else io.err(`${io.color.red('clawhold:')} ${error.message}\n`);
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Option, type Command } from 'commander';
 import { FixRequestError } from '../contracts/errors.ts';
 import { newRunId, newSessionId, parseAgentId, parseSessionId, type AgentId, type SessionId } from '../contracts/ids.ts';
@@ -29,13 +30,13 @@ export function addRunFlags(command: Command): void {
     .option('--max-turns <n>', 'at most this many model calls')
     .option('--max-seconds <n>', 'at most this long')
     .option('--max-usd <n>', 'at most this cost')
-    .addOption(
-      new Option(
-        '--approvals <where>',
-        'who answers questions: the terminal, nobody yet (the run parks, exit 4), or nobody (denied)',
-      ).choices(['terminal', 'wait', 'deny']),
-    )
+    .addOption(approvalsOption())
     .option('--events', 'print every event as one JSON line');
+}
+
+export function approvalsOption(): Option {
+  const who = 'who answers questions: the terminal, nobody yet (the run parks, exit 4), or nobody (denied)';
+  return new Option('--approvals <where>', who).choices(['terminal', 'wait', 'deny']);
 }
 
 /** Turns flags into the item that every door makes. @throws FixRequestError for a wrong flag. */
@@ -54,7 +55,7 @@ export async function itemFromFlags(context: CommandContext, flags: RunFlags, in
     principal: localUser(context),
     input,
     ...(flags.model === undefined ? {} : { model: flags.model }),
-    ...(flags.workspace === undefined ? {} : { workspace: flags.workspace }),
+    ...(flags.workspace === undefined ? {} : { workspace: path.resolve(app.cwd, flags.workspace) }),
     ...(limits === undefined ? {} : { limits }),
   };
 }
@@ -92,10 +93,10 @@ async function chooseSession(
     return id;
   }
   if (flags.continue === true) {
-    const latest = sessions.latest(app.tenant, agent);
+    const latest = (await app.runs()).latest({ tenant: app.tenant, agent });
     if (latest === undefined)
       throw new FixRequestError('cli.no-session', `Agent ${agent} has no session to continue yet. Leave --continue out to begin one.`);
-    return latest.id;
+    return latest.session;
   }
   const id = newSessionId(nowMs);
   sessions.create({ id, tenant: app.tenant, agent, createdMs: nowMs });

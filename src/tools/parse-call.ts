@@ -4,9 +4,14 @@ import type { Tool, ToolResult, ToolSet } from '../contracts/tool.ts';
 
 export type ParsedCall = { readonly tool: Tool; readonly args: JsonObject } | { readonly refused: ToolResult };
 
-/** Finds the tool that a model named and checks the arguments as it wrote them. Nothing happens yet. */
+/**
+ * Finds the tool that a model named and checks the arguments as it wrote them. Nothing happens yet.
+ *
+ * A tool that it was not told of comes in the wire's spelling, `fs_edit`: it is found too, so that policy denies it with
+ * the rule and the line that would allow it, and nobody says that it does not exist.
+ */
 export function parseCall(tools: ToolSet, call: { readonly name: string; readonly argumentsText: string }): ParsedCall {
-  const tool = tools.get(call.name);
+  const tool = tools.get(call.name) ?? tools.tools.find(({ name }) => name.replaceAll('.', '_') === call.name);
   if (tool === undefined) {
     const names = tools.tools.map((known) => known.name).join(', ');
     return refuse('tool.unknown', `There is no tool ${JSON.stringify(call.name)}. You have: ${names === '' ? 'none' : names}.`);

@@ -11,6 +11,7 @@ import { homeAt } from '../../src/state/home.ts';
 import type { RunRow } from '../../src/state/runs.ts';
 import { resumeRun } from '../../src/worker/resume-run.ts';
 import type { ItemOutcome, WorkerContext } from '../../src/worker/worker-context.ts';
+import { withSendTool } from './send-tool.ts';
 import { journalOf, type Document, type Installation } from './installation.ts';
 
 /** An installation opened in the process of the test: another process than the one that was killed. */
@@ -29,7 +30,10 @@ export interface InProcess extends AsyncDisposable {
 export function inProcess(one: Installation): InProcess {
   const app = wire({ env: one.env, cwd: one.root });
   const home = homeAt(one.home);
-  const worker: InProcess['worker'] = async (surface) => await app.worker({ emit: () => {}, surface });
+  const worker: InProcess['worker'] = async (surface) => {
+    const opened = await app.worker({ emit: () => {}, surface });
+    return { ...opened, openTools: async (agent) => withSendTool(await opened.openTools(agent), one.root) };
+  };
   const events: InProcess['events'] = async (id, type) => {
     const found: Document[] = [];
     for await (const { event } of readLedger(home.ledgerDir(app.tenant), { run: id })) found.push(event);

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { FixRequestError } from '../../contracts/errors.ts';
+import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import type { FileSchemaName } from '../json-schemas.ts';
 import { localUser } from '../run-options.ts';
@@ -61,7 +61,7 @@ async function set(context: CommandContext, key: string, text: string): Promise<
     import('yaml'),
   ]);
   const file = path.join((await app.home()).dir, 'clawhold.yaml');
-  const value: unknown = parse(text);
+  const value = parsedValue(parse, text);
   const edited = await editYamlFile(file, clawholdConfig, (editor) => editor.set(keyPath(key), value));
   const ledger = await app.ledger();
   await ledger.append({
@@ -73,6 +73,17 @@ async function set(context: CommandContext, key: string, text: string): Promise<
     after: edited.after,
   });
   printResult(io, { key, value }, `${key} is now ${JSON.stringify(value)} (${file}).`);
+}
+
+function parsedValue(parse: (text: string) => unknown, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const problem = reasonOf(cause).split('\n', 1)[0]?.replace(/:$/, '') ?? '';
+    throw new FixRequestError('cli.bad-value', `${JSON.stringify(text)} is not a YAML value: ${problem}. Write it as in the file.`, {
+      cause,
+    });
+  }
 }
 
 /** Reads everything that a start would read; the first wrong file is reported with all of its violations. */

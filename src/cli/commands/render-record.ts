@@ -1,3 +1,4 @@
+import { makeVisible } from '../../governance/visible.ts';
 import type { LedgerRecord } from '../../governance/query-ledger.ts';
 
 /** Fields that every record has, or that the line shows in another place. */
@@ -11,7 +12,7 @@ export function renderRecord({ stream, seq, event }: LedgerRecord): string {
     .map(([name, value]) => `${name}=${short(value)}`);
   const who = typeof fields['agent'] === 'string' ? ` ${fields['agent']}` : '';
   const run = typeof fields['run'] === 'string' ? ` ${fields['run']}` : '';
-  return `${event.at} ${stream}/${seq}${who}${run} ${event.type} ${details.join(' ')}`.trimEnd();
+  return makeVisible(`${event.at} ${stream}/${seq}${who}${run} ${event.type} ${details.join(' ')}`.trimEnd());
 }
 
 function short(value: unknown): string {

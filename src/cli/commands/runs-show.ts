@@ -22,7 +22,7 @@ export async function showRun(context: CommandContext, id: string | undefined, h
   const output = end?.output ?? '';
   const calls = callsOf(entries);
   const lines = [
-    `${io.color.bold(row.id)}  ${state}${row.reason === '' ? '' : `: ${row.reason}`}`,
+    `${io.color.bold(row.id)}  ${state}${row.reason === '' ? '' : `: ${makeVisible(row.reason)}`}`,
     `agent ${row.agent}  session ${row.session}  model ${row.model}  door ${row.door}`,
     `started ${new Date(row.createdMs).toISOString()}${row.endedMs === undefined ? '' : `, took ${((row.endedMs - row.createdMs) / 1000).toFixed(2)} s`}`,
     `${row.turns} turns, ${row.toolCalls} tool calls, ${row.inputTokens}+${row.outputTokens} tokens, ${row.costMicroUsd === undefined ? 'cost unknown' : `${(row.costMicroUsd / 1e6).toFixed(4)} USD`}`,
@@ -31,7 +31,7 @@ export async function showRun(context: CommandContext, id: string | undefined, h
     `input: ${makeVisible(row.inputPreview)}`,
     ...calls.map(
       (call) =>
-        `  ${call.call} ${call.tool} ${makeVisible(call.args)}  ${call.verdict}${call.verdict === 'allow' ? '' : ` (${makeVisible(call.reason)})`}${call.outcome === undefined ? '' : `  -> ${call.outcome}`}`,
+        `  ${call.call} ${makeVisible(call.tool)} ${makeVisible(call.args)}  ${call.verdict}${call.verdict === 'allow' ? '' : ` (${makeVisible(call.reason)})`}${call.outcome === undefined ? '' : `  -> ${call.outcome}`}`,
     ),
     '',
     makeVisible(output, { keepLines: true }),

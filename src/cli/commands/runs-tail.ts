@@ -27,7 +27,7 @@ export async function tailRun(context: CommandContext, id: string | undefined): 
       size = now;
     }
     if (terminalStates.has(row.state) || state === 'waiting' || state === 'interrupted') {
-      if (!io.isJson) io.err(`${row.id} is ${state}${row.reason === '' ? '' : `: ${row.reason}`}\n`);
+      if (!io.isJson) io.err(`${row.id} is ${state}${row.reason === '' ? '' : `: ${makeVisible(row.reason)}`}\n`);
       return;
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
@@ -44,13 +44,13 @@ function describe(entry: JournalEntry): string {
       return entry.calls
         .map(
           (call) =>
-            `${call.callId} ${call.request.tool} ${makeVisible(JSON.stringify(call.request.args).slice(0, 160))}  ${call.decision.verdict}`,
+            `${call.callId} ${makeVisible(call.request.tool)} ${makeVisible(JSON.stringify(call.request.args).slice(0, 160))}  ${call.decision.verdict}`,
         )
         .join('\n');
     case 'result':
       return `${entry.callId} ${entry.result.isError ? (entry.result.code ?? 'error') : 'done'}  ${makeVisible(entry.result.text.split('\n', 1)[0] ?? '')}`;
     case 'end':
-      return `end  ${entry.state}: ${entry.reason}`;
+      return `end  ${entry.state}: ${makeVisible(entry.reason)}`;
     default:
       return entry.kind;
   }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { approvalsOption } from '../run-options.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import type { ApprovalSurface, RunState } from '../../contracts/run.ts';
 
@@ -51,7 +52,7 @@ function addWork(verb: Command, context: CommandContext): void {
   verb
     .command('resume [run]')
     .description('continue a run that was interrupted, stopped, or waited for an answer')
-    .option('--approvals <where>', 'terminal, wait or deny')
+    .addOption(approvalsOption())
     .option('--events', 'print every event as one JSON line')
     .action(async (run: string | undefined, flags: { readonly approvals?: ApprovalSurface; readonly events?: boolean }) => {
       const [{ findRun }, { resumeWithCli }] = await Promise.all([import('./find-run.ts'), import('../resume-with-cli.ts')]);
