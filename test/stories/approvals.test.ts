@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startOpenAiServer, type ServerTurn } from '../servers/openai-server.ts';
-import { journalOf, newInstallation, type Document, type Finished, type Installation } from './installation.ts';
+import { journalOf, messagesOf, newInstallation, type Document, type Finished, type Installation } from './installation.ts';
 
 const askForWrites = 'workspace: workspace\ngrants:\n  fs.read: {}\n  fs.write: { ask: true }\n  fs.edit: { ask: true }\n';
 const write = { name: 'fs_write', args: { path: 'a.md', content: 'by the agent\n' } };
@@ -135,7 +135,7 @@ test('where nobody can be asked, the call is denied at once and the run goes on'
   using one = newInstallation({ openAi: server.baseUrl, agentYaml: askForWrites });
 
   const asked = await one.cli(['ask', 'Change a.md', '--json']);
-  const told = (server.requests[1]?.body['messages'] as Document[]).at(-1);
+  const told = messagesOf(server.requests[1]).at(-1);
 
   assert.deepEqual([asked.code, asked.json['output']], [0, 'without it then']);
   assert.match(told.content, /nobody can be asked in this run/);
@@ -162,7 +162,7 @@ test('characters that deceive are visible in the question', async (t) => {
   const { stdout } = await one.cli(['approvals', 'show', id]);
 
   for (const code of ['U+202E', 'U+001B', 'U+200B', 'U+E0041']) assert.ok(stdout.includes(code), `${code} is not shown: ${stdout}`);
-  assert.doesNotMatch(stdout, /[\u202e\u001b\u200b\u{e0041}\r]/u);
+  assert.doesNotMatch(stdout, /[\u202e\u200b\u{e0041}]|[^\P{Cc}\n]/u);
 });
 
 const hasScript = spawnSync('script', ['--version']).status === 0;

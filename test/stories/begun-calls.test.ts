@@ -52,7 +52,7 @@ test('an effect of unknown outcome that is not idempotent asks a human, is named
   assert.deepEqual(again.waiting, parked.waiting, 'the question was asked twice');
   assert.equal(approved.code, 0, approved.stderr);
   assert.deepEqual([outcome.state, outcome.output], ['done', 'sent']);
-  assert.equal(one.read('outbox'), 'ada: hi\n');
+  assert.equal(one.read('outbox'), '{"to":"ada","text":"hi"}\n');
   await app.checkRecord(run);
 });
 
@@ -67,7 +67,7 @@ test('an effect of unknown outcome is not repeated when nobody can be asked, and
   const result = lastResult(app.bundleOf(run));
 
   assert.equal(outcome.state, 'done');
-  assert.equal(one.read('outbox'), 'ada: hi\n');
+  assert.equal(one.read('outbox'), '{"to":"ada","text":"hi"}\n');
   assert.equal(result.code, 'approval.unavailable');
   assert.match(result.text, /whether it happened is not known, and it is not done again/);
 });

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { RecordedRequest } from '../servers/openai-server.ts';
 
 /** A document as a program reads it: the assertions say what it must hold. */
 export type Document = ReturnType<typeof JSON.parse>;
@@ -167,6 +168,11 @@ export function filesBelow(dir: string): Map<string, Buffer> {
       .toSorted()
       .map((name) => [name, fs.readFileSync(path.join(dir, name))]),
   );
+}
+
+/** The conversation that a request to the OpenAI wire carried. */
+export function messagesOf(request: RecordedRequest | undefined): Document[] {
+  return (request?.body['messages'] ?? []) as Document[];
 }
 
 /** Entries of a run's journal. */

@@ -71,7 +71,6 @@ test('a denied call exits 3, is recorded, and policy explain names the same rule
   const { run } = denied.json;
   const decisions = journalOf(denied.json['bundle']).find(({ kind }) => kind === 'decisions');
   const [record] = (await one.cli(['audit', 'query', '--run', run, '--type', 'policy.denied', '--json'])).stdout.trim().split('\n');
-  const args = JSON.stringify({ path: 'script.sh', content: 'echo' });
   const explained = await one.cli(['policy', 'explain', run, '1.1', '--json']);
 
   assert.equal(denied.code, 3, denied.stdout);

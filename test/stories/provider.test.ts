@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startAnthropicServer } from '../servers/anthropic-server.ts';
 import { startOpenAiServer, type ServerTurn } from '../servers/openai-server.ts';
-import { journalOf, newInstallation, type Document } from './installation.ts';
+import { journalOf, messagesOf, newInstallation } from './installation.ts';
 
 const fine: ServerTurn = { text: 'all is well' };
 
@@ -79,7 +79,7 @@ test('words of a model that would deceive a reader are visible code points for p
   const shown = await one.cli(['runs', 'show']);
   const tailed = await one.cli(['runs', 'tail']);
 
-  for (const { stdout, stderr } of [asked, shown, tailed]) assert.doesNotMatch(stdout + stderr, /[\u202e\u001b]/);
+  for (const { stdout, stderr } of [asked, shown, tailed]) assert.doesNotMatch(stdout + stderr, /\u202e|[^\P{Cc}\n]/u);
   assert.match(asked.stderr, /U\+202E/);
 });
 
@@ -133,7 +133,9 @@ test('an agent works with reads, a write, a traversal, a denied and an unknown t
     seen.push(codes);
   }
   assert.deepEqual(seen[0], seen[1]);
-  const told = (openAi.requests[1]?.body['messages'] as Document[]).filter(({ role }) => role === 'tool').map(({ content }) => content);
+  const told = messagesOf(openAi.requests[1])
+    .filter(({ role }) => role === 'tool')
+    .map(({ content }) => content);
   assert.match(told[0], /^<untrusted source="file:a\.md">\nthe text/);
   assert.match(told[2], /\.\.\/etc\/passwd" contains `\.\.`/);
   assert.match(told[3], /To allow it, add this line under grants:/);

@@ -21,7 +21,7 @@ function sendTool(root: string): Tool {
     recovery: 'ask-human',
     parse: (args) => ({ ok: true, args: args as JsonObject }),
     perform: async (args) => {
-      fs.appendFileSync(path.join(root, 'outbox'), `${String(args['to'])}: ${String(args['text'])}\n`);
+      fs.appendFileSync(path.join(root, 'outbox'), `${JSON.stringify(args)}\n`);
       return { isError: false, text: 'Sent.' };
     },
   };
