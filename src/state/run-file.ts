@@ -50,8 +50,14 @@ export function parseRunFile(text: string, file: string): RunRow {
   } catch (error) {
     throw new FixRequestError(
       'state.bad-run-file',
-      `${file} is not the record of a run: ${reasonOf(error)}. Restore it from a backup, or remove the run's folder.`,
+      `${file} is not the record of a run: ${whyBad(error)}. Restore it from a backup, or remove the run's folder.`,
       { cause: error },
     );
   }
+}
+
+function whyBad(error: unknown): string {
+  if (error instanceof z.core.$ZodError)
+    return `these fields are missing or wrong: ${error.issues.map((issue) => issue.path.join('.')).join(', ')}`;
+  return reasonOf(error);
 }

@@ -1,4 +1,6 @@
 import type { JournalEntry } from '../contracts/journal.ts';
+import { renderRunFile } from '../state/run-file.ts';
+import type { RunRow } from '../state/runs.ts';
 
 type Entry<K extends JournalEntry['kind']> = Extract<JournalEntry, { kind: K }>;
 
@@ -16,32 +18,42 @@ export function bundleFiles(entries: readonly JournalEntry[]): Map<string, strin
   for (const [name, text] of toolFiles(entries)) files.set(name, text);
   const costs = entries.filter((entry) => entry.kind === 'model.answer').map((entry) => costLine(accepted, entry));
   if (costs.length > 0) files.set('cost_telemetry.jsonl', costs.join(''));
-  files.set('run.json', `${JSON.stringify(runRecord(accepted, end, entries), null, 2)}\n`);
+  files.set('run.json', runFile(accepted, end, entries));
   return files;
 }
 
-function runRecord(accepted: Entry<'accepted'>, end: Entry<'end'> | undefined, entries: readonly JournalEntry[]): object {
-  const { item } = accepted;
-  return {
-    version: 1,
+/** The run's row, as its index has it, and what only people and programs outside read. */
+function runFile(accepted: Entry<'accepted'>, end: Entry<'end'> | undefined, entries: readonly JournalEntry[]): string {
+  const { item, atMs } = accepted;
+  const { costMicroUsd, ...counts } = end?.totals ?? { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0 };
+  const row: RunRow = {
     id: item.runId,
     session: item.sessionId,
     tenant: item.tenant,
     agent: item.agent,
+    state: end?.state ?? 'running',
     door: item.door,
-    principal: item.principal,
     model: accepted.model,
+    inputPreview: item.input.slice(0, 200),
+    reason: end?.reason ?? '',
+    createdMs: atMs,
+    startedMs: atMs,
+    ...(end === undefined ? {} : { endedMs: end.atMs }),
+    ...counts,
+    ...(costMicroUsd === undefined ? {} : { costMicroUsd }),
+  };
+  return renderRunFile(row, {
+    version: 1,
+    principal: item.principal,
     isScripted: accepted.isScripted,
     build: accepted.build,
-    state: end?.state ?? 'running',
-    reason: end?.reason ?? '',
-    createdAt: new Date(accepted.atMs).toISOString(),
-    ...(end === undefined ? {} : { endedAt: new Date(end.atMs).toISOString(), durationMs: end.atMs - accepted.atMs, totals: end.totals }),
+    createdAt: new Date(atMs).toISOString(),
+    ...(end === undefined ? {} : { endedAt: new Date(end.atMs).toISOString(), durationMs: end.atMs - atMs }),
     limits: accepted.limits,
     resumed: entries.filter((entry) => entry.kind === 'resumed').length,
     pinned: accepted.pinned,
     tools: toolSummaries(entries),
-  };
+  });
 }
 
 function toolSummaries(entries: readonly JournalEntry[]): object[] {

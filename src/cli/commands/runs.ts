@@ -78,6 +78,10 @@ function addRecord(verb: Command, context: CommandContext): void {
         await (await import('./runs-undo.ts')).undoRun(context, run, flags.dryRun === true),
     );
   verb
+    .command('reindex')
+    .description('make the list of runs and sessions again from their folders, when state.db was lost')
+    .action(async () => await (await import('./runs-reindex.ts')).reindexRuns(context));
+  verb
     .command('prune')
     .description('remove the folders of old runs; the ledger keeps its hashes and stays valid')
     .requiredOption('--older-than <days>', 'only runs that ended before this many days')
