@@ -4,7 +4,7 @@ import { reasonOf } from '../contracts/errors.ts';
 import { type CgroupPlaces, findCgroups, readCgroupSource } from './host/find-cgroups.ts';
 import { checkLimits } from './host/check-limits.ts';
 import { newLocks } from './host/locks.ts';
-import { prepareRuntimeDir } from './host/registry.ts';
+import { openFifoStock, prepareRuntimeDir } from './host/registry.ts';
 import { type Bwrap, findBwrap } from './bwrap/find-bwrap.ts';
 import { prepareKit } from './bwrap/kit.ts';
 import { startBwrap, type StartBwrapContext } from './bwrap/start-bwrap.ts';
@@ -72,6 +72,7 @@ async function prepareContext(options: BwrapOptions, locks: ReturnType<typeof ne
       runtimeDir: options.runtimeDir,
       uidRange: options.uidRange ?? defaultUidRange,
       alone: (workspace) => locks(workspace),
+      fifos: openFifoStock(options.runtimeDir),
       openedByPath: ['stdin', 'stdout', 'stderr'],
       baseEnv: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
     },

@@ -7,7 +7,7 @@ import { prepareKit } from './bwrap/kit.ts';
 import { fifoNames } from './channel/fifos.ts';
 import { checkLimits } from './host/check-limits.ts';
 import { newLocks } from './host/locks.ts';
-import { prepareRuntimeDir } from './host/registry.ts';
+import { openFifoStock, prepareRuntimeDir } from './host/registry.ts';
 import { type EngineName, hardLimits, openEngine } from './oci/engine.ts';
 import { buildSeccompProfile } from './oci/seccomp-profile.ts';
 import { startOci, type StartOciContext } from './oci/start-oci.ts';
@@ -100,6 +100,7 @@ async function prepareContext(options: OciOptions, locks: ReturnType<typeof newL
         runtimeDir: options.runtimeDir,
         uidRange: options.uidRange ?? defaultUidRange,
         alone: (workspace) => locks(workspace),
+        fifos: openFifoStock(options.runtimeDir),
         openedByPath: fifoNames,
         baseEnv: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
       },

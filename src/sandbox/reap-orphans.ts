@@ -28,7 +28,7 @@ export async function reapOrphans(runtimeDir: string): Promise<ReapReport> {
     try {
       if (record !== undefined) await reapOne(record);
       await rm(folder, { recursive: true, force: true });
-      reaped.push(record?.id ?? folder);
+      if (record?.driver !== 'stock') reaped.push(record?.id ?? folder);
     } catch (error) {
       failed.push({ id: record?.id ?? folder, reason: error instanceof Error ? error.message : String(error) });
     }

@@ -7,8 +7,9 @@ import { bwrapFds } from './profile.ts';
 
 export interface BwrapProcess {
   readonly pid: number;
-  /** PID 1 of the sandbox, by its host number; it waits until `proceed`. */
+  /** PID 1 of the sandbox, by its host number; -1 when there is none. */
   readonly innerPid: Promise<number>;
+  /** It has no options, and does nothing, until then. */
   proceed(): void;
   kill(): void;
   /** With what it said on standard error. */
@@ -26,7 +27,7 @@ export interface SpawnBwrapOptions {
 
 /** Starts it as an unprivileged user, with nothing of this process's environment or descriptors. Options travel by a pipe. */
 export function spawnBwrap(options: SpawnBwrapOptions): BwrapProcess {
-  const cover = coverLeakedFds(['ignore', 'ignore', 'pipe', ...options.supervisorFds, 'pipe', 'pipe', 'pipe', 'pipe']);
+  const cover = coverLeakedFds(['ignore', 'ignore', 'pipe', ...options.supervisorFds, 'pipe', 'pipe', 'pipe']);
   const end = options.args.indexOf('--');
   let child: ChildProcess;
   try {
@@ -40,16 +41,14 @@ export function spawnBwrap(options: SpawnBwrapOptions): BwrapProcess {
     for (const fd of options.supervisorFds) closeSync(fd);
     cover.done();
   }
+  const optionText = options.args
+    .slice(0, end)
+    .map((arg) => `${arg}\0`)
+    .join('');
   const errors: Buffer[] = [];
   const pipe = (fd: number): Readable & Writable => child.stdio[fd] as Readable & Writable;
   child.stderr?.on('data', (bytes: Buffer) => errors.push(bytes));
   for (const fd of Object.values(bwrapFds)) pipe(fd).on('error', () => {}); // silent-ok: `ended` says why it stopped reading
-  pipe(bwrapFds.args).end(
-    options.args
-      .slice(0, end)
-      .map((arg) => `${arg}\0`)
-      .join(''),
-  );
   pipe(bwrapFds.seccomp).end(options.filter);
   const ended = Promise.withResolvers<string>();
   child.on('error', (error) => ended.resolve(error.message));
@@ -57,7 +56,7 @@ export function spawnBwrap(options: SpawnBwrapOptions): BwrapProcess {
   return {
     pid: child.pid ?? -1,
     innerPid: readInnerPid(pipe(bwrapFds.info)),
-    proceed: () => void pipe(bwrapFds.block).end('1'),
+    proceed: () => void pipe(bwrapFds.args).end(optionText),
     kill: () => void child.kill('SIGKILL'),
     ended: ended.promise,
   };

@@ -29,10 +29,8 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
   const group = await openLimits(context, prepared, stack);
   const bwrap = launch(context, prepared);
   stack.defer(async () => endProcess(bwrap, group));
-  const innerPid = await Promise.race([bwrap.innerPid, bwrap.ended.then(() => -1)]);
-  if (innerPid > 0) await limitOrExplain(bwrap, group, innerPid);
-  const processes = [bwrap.pid, innerPid].map((pid) => identifyProcess(pid)).filter((found) => found !== undefined);
-  await prepared.registration.update({ processes });
+  await limitOrExplain(bwrap, group);
+  prepared.registration.update({ processes: [identifyProcess(bwrap.pid)].filter((found) => found !== undefined) });
   bwrap.proceed();
   void bwrap.ended.then((said) => prepared.channel.markGone(said === '' ? 'bwrap ended' : said));
   const giveUp = async (): Promise<string> => {
@@ -40,13 +38,14 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
     return await bwrap.ended;
   };
   await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
-  return await finishSandbox(prepared, { group, memberPid: innerPid, stack });
+  return await finishSandbox(prepared, { group, memberPid: await bwrap.innerPid, stack });
 }
 
-/** A process that could not be put under its limits does not run on. */
-async function limitOrExplain(bwrap: BwrapProcess, group: ResourceGroup | undefined, pid: number): Promise<void> {
+/** bwrap waits for its options, so all that it starts is under the limits. One that cannot be put under them gets none. */
+async function limitOrExplain(bwrap: BwrapProcess, group: ResourceGroup | undefined): Promise<void> {
+  if (bwrap.pid < 0) return;
   try {
-    group?.add(pid);
+    group?.add(bwrap.pid);
   } catch (error) {
     bwrap.kill();
     const said = await bwrap.ended;
@@ -61,10 +60,10 @@ async function openLimits(context: StartBwrapContext, prepared: Prepared, stack:
   if (context.cgroups === undefined) return undefined;
   const name = `clawhold-${prepared.registration.id}`;
   const folders = groupFolders(context.cgroups, name);
-  await prepared.registration.update({ cgroups: folders });
+  prepared.registration.update({ cgroups: folders });
   const { limits } = prepared.spec;
   stack.defer(async () => removeGroups(folders));
-  return openGroup(context.cgroups, name, limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses });
+  return openGroup(context.cgroups, name, limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses + 1 });
 }
 
 function launch(context: StartBwrapContext, prepared: Prepared): BwrapProcess {

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { chownSync, closeSync, constants, openSync } from 'node:fs';
 import { chmod, chown, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 
 /**
  * The six FIFOs between host and supervisor, in the order of the supervisor's descriptors 3 to 8.
@@ -18,26 +16,19 @@ export type FifoPaths = Readonly<Record<FifoName, string>>;
 /** Names that commands may open again, through `/dev/stdout` and its like. */
 const forCommands: readonly FifoName[] = ['stdin', 'stdout', 'stderr'];
 
-function pathsIn(folder: string): FifoPaths {
+export function fifosIn(folder: string): FifoPaths {
   return Object.fromEntries(fifoNames.map((name) => [name, path.join(folder, name)])) as Record<FifoName, string>;
 }
 
-/** Makes them, mode 0600 and of this process's user. */
-export async function makeFifos(folder: string): Promise<FifoPaths> {
-  const paths = pathsIn(folder);
-  await promisify(execFile)('mkfifo', ['-m', '600', ...fifoNames.map((name) => paths[name])]);
-  return paths;
-}
-
 /** Lets the sandbox's user open some of them by path; only `closeFifos` makes the control ones unreachable again. */
-export async function giveFifos(paths: FifoPaths, uid: number, names: readonly FifoName[] = forCommands): Promise<void> {
-  await Promise.all(names.map((name) => chown(paths[name], uid, -1)));
+export function giveFifos(paths: FifoPaths, uid: number, names: readonly FifoName[] = forCommands): void {
+  for (const name of names) chownSync(paths[name], uid, -1);
 }
 
 /** After the supervisor opened them by path: takes control ones back and moves all where no mount shows them. */
 export async function hideFifos(paths: FifoPaths, hidden: string): Promise<FifoPaths> {
   await mkdir(hidden, { mode: 0o700 });
-  const moved = pathsIn(hidden);
+  const moved = fifosIn(hidden);
   for (const name of fifoNames) {
     await rename(paths[name], moved[name]);
     if (forCommands.includes(name)) continue;

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmod, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod/mini';
+import { type FifoStock, newFifoStock } from '../channel/fifo-stock.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
 import { identifyProcess } from './process-identity.ts';
 
@@ -23,12 +25,12 @@ const record = z.strictObject({
 });
 export type SandboxRecord = z.infer<typeof record>;
 
-/** One live sandbox's folder and record: written before the thing that it names is made. */
+/** One live sandbox's folder and record: written before the thing that it names is made. Synchronous: small, and on the way of every start. */
 export interface Registration {
   readonly id: string;
   readonly folder: string;
   /** Merges and writes; the file is replaced whole. */
-  update(change: Partial<Omit<SandboxRecord, 'id'>>): Promise<void>;
+  update(change: Partial<Omit<SandboxRecord, 'id'>>): void;
   remove(): Promise<void>;
 }
 
@@ -49,31 +51,36 @@ export async function prepareRuntimeDir(runtimeDir: string): Promise<void> {
   );
 }
 
-export async function registerSandbox(runtimeDir: string, driver: string, label: string): Promise<Registration> {
+export function registerSandbox(runtimeDir: string, driver: string, label: string): Registration {
   const owner = identifyProcess(process.pid);
   if (owner === undefined) throw new SandboxUnavailableError(driver, '/proc does not show this process', 'Mount /proc');
   const id = `${driver}-${randomBytes(6).toString('hex')}`;
   const folder = path.join(liveFolder(runtimeDir), id);
-  await mkdir(folder);
-  await chmod(folder, 0o711);
+  mkdirSync(folder);
+  chmodSync(folder, 0o711);
   let current: SandboxRecord = { id, driver, label, owner, processes: [], cgroups: [], containers: [], placeholders: [] };
   const file = path.join(folder, 'record.json');
-  const write = async (): Promise<void> => {
-    await writeFile(`${file}.new`, JSON.stringify(current), { mode: 0o600 });
-    await rename(`${file}.new`, file);
+  const write = (): void => {
+    writeFileSync(`${file}.new`, JSON.stringify(current), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
   };
-  await write();
+  write();
   return {
     id,
     folder,
-    async update(change) {
+    update(change) {
       current = { ...current, ...change };
-      await write();
+      write();
     },
     async remove() {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Made ahead for sandboxes to come; registered like one, so that it is taken away when this process has ended. */
+export function openFifoStock(runtimeDir: string): FifoStock {
+  return newFifoStock(registerSandbox(runtimeDir, 'stock', 'FIFOs').folder);
 }
 
 /** Undefined for a folder whose record was never completed: nothing but the folder was made then. */

@@ -1,8 +1,9 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { reasonOf } from '../../contracts/errors.ts';
 import { Channel } from '../channel/channel.ts';
-import { type FifoName, type FifoPaths, giveFifos, makeFifos, openHostEnds } from '../channel/fifos.ts';
+import type { FifoStock } from '../channel/fifo-stock.ts';
+import { type FifoName, type FifoPaths, giveFifos, openHostEnds } from '../channel/fifos.ts';
 import type { ResourceGroup } from '../host/resource-group.ts';
 import { claimUid, type Registration, registerSandbox } from '../host/registry.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
@@ -21,6 +22,7 @@ export interface PrepareContext {
   /** FIFOs that the sandbox's user opens by path, before it runs any command. */
   readonly openedByPath: readonly FifoName[];
   readonly baseEnv: Readonly<Record<string, string>>;
+  readonly fifos: FifoStock;
 }
 
 /** What every driver needs before it starts a process. */
@@ -45,21 +47,21 @@ export interface Prepared {
 export async function prepareSandbox(context: PrepareContext, spec: SandboxSpec, stack: AsyncDisposableStack): Promise<Prepared> {
   const folder = await realpath(spec.workspace).catch(() => spec.workspace);
   const use = await chooseWorkspaceUse(context.driver, folder);
-  const registration = await registerSandbox(context.runtimeDir, context.driver, spec.label);
+  const registration = registerSandbox(context.runtimeDir, context.driver, spec.label);
   stack.defer(async () => registration.remove());
   const user = use.kind === 'bind' ? use.user : await claimUser(context, stack);
   const masks = [...defaultMasks, ...(spec.masks ?? [])];
   const copyTo = use.kind === 'copy' ? { copyTo: path.join(registration.folder, 'workspace') } : {};
   const [fifos, workspace] = await Promise.all([
-    makeChannelFiles({ context, folder: registration.folder, user }),
+    takeFifos(context, registration.folder, user),
     openWorkspace({ workspace: folder, user, masks, ...copyTo }),
   ]);
-  const mounts = await planMasks(workspace.folder, masks);
+  const mounts = planMasks(workspace.folder, masks);
   const masked = new Set(mounts.filter(({ mode }) => mode !== 'pin').map((mount) => mount.path));
-  if (!workspace.isCopy) await registration.update({ workspace: { folder, sinceMs: Date.now(), masked: [...masked] } });
-  const placeholders = await makePlaceholders(workspace.folder, mounts, user);
+  if (!workspace.isCopy) registration.update({ workspace: { folder, sinceMs: Date.now(), masked: [...masked] } });
+  const placeholders = makePlaceholders(workspace.folder, mounts, user);
   stack.defer(async () => removePlaceholders(placeholders));
-  if (placeholders.length > 0) await registration.update({ placeholders });
+  if (placeholders.length > 0) registration.update({ placeholders });
   stack.defer(async () => void (await workspace.after(masked, true)));
   const channel = new Channel(fifos, openHostEnds(fifos));
   stack.defer(() => channel.markGone('it was not started'));
@@ -72,15 +74,9 @@ async function claimUser(context: PrepareContext, stack: AsyncDisposableStack): 
   return { uid: claim.uid, gid: claim.uid };
 }
 
-async function makeChannelFiles(made: {
-  readonly context: PrepareContext;
-  readonly folder: string;
-  readonly user: User;
-}): Promise<FifoPaths> {
-  const io = path.join(made.folder, 'io');
-  await mkdir(io, { mode: 0o711 });
-  const paths = await makeFifos(io);
-  if (process.getuid?.() === 0) await giveFifos(paths, made.user.uid, made.context.openedByPath);
+async function takeFifos(context: PrepareContext, folder: string, user: User): Promise<FifoPaths> {
+  const paths = await context.fifos.take(folder);
+  if (process.getuid?.() === 0) giveFifos(paths, user.uid, context.openedByPath);
   return paths;
 }
 
@@ -109,7 +105,7 @@ export async function finishSandbox(prepared: Prepared, started: Started): Promi
     disk,
     baseEnv: context.baseEnv,
     alone: context.alone(prepared.lockKey),
-    isFresh: async () => masksStillCover(workspace.folder, masks, mounts),
+    isFresh: async () => Promise.resolve(masksStillCover(workspace.folder, masks, mounts)),
     release: async () => release.disposeAsync(),
   });
 }

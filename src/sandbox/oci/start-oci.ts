@@ -34,7 +34,7 @@ export async function startOci(context: StartOciContext, spec: SandboxSpec, sign
   const prepared = await prepareSandbox(context.prepare, spec, stack);
   const name = `clawhold-${prepared.registration.id}`;
   const pidFile = path.join(prepared.registration.folder, 'pid');
-  await prepared.registration.update({ containers: [{ engine: engineKey(context.engine), name }] });
+  prepared.registration.update({ containers: [{ engine: engineKey(context.engine), name }] });
   const args = runArgs({
     engine: context.engine.name,
     prepared,

@@ -60,7 +60,7 @@ export interface OpenWorkspaceOptions {
 export async function openWorkspace(options: OpenWorkspaceOptions): Promise<OpenWorkspace> {
   const folder = options.copyTo ?? options.workspace;
   if (options.copyTo !== undefined) await makeCopyFolder(options.copyTo, options.user);
-  const copier = options.copyTo === undefined ? undefined : await newCopier(options, options.copyTo);
+  const copier = options.copyTo === undefined ? undefined : newCopier(options, options.copyTo);
   await copier?.bringIn();
   const sinceMs = Date.now();
   return {
@@ -87,8 +87,8 @@ async function makeCopyFolder(folder: string, user: User): Promise<void> {
 }
 
 /** Masked paths stay as they are on the host: hidden ones are not brought in, and none is carried out. */
-async function newCopier(options: OpenWorkspaceOptions, copy: string): Promise<{ bringIn(): Promise<void>; carryOut(): Promise<void> }> {
-  const planned = await planMasks(options.workspace, options.masks);
+function newCopier(options: OpenWorkspaceOptions, copy: string): { bringIn(): Promise<void>; carryOut(): Promise<void> } {
+  const planned = planMasks(options.workspace, options.masks);
   const masked = new Set(planned.filter(({ mode }) => mode !== 'pin').map((mount) => mount.path));
   const hidden = new Set(planned.filter(({ mode }) => mode === 'hide').map((mount) => mount.path));
   const inside = new Map<string, string>();

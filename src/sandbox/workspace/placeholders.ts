@@ -1,4 +1,5 @@
-import { chown, lstat, mkdir, open, rmdir, unlink } from 'node:fs/promises';
+import { chownSync, closeSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { lstat, rmdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { MaskMount } from './plan-masks.ts';
 
@@ -10,26 +11,26 @@ export interface Placeholder {
 }
 
 /** What appeared meanwhile is left alone and not listed. */
-export async function makePlaceholders(
+export function makePlaceholders(
   workspace: string,
   mounts: readonly MaskMount[],
   owner: { readonly uid: number; readonly gid: number },
-): Promise<Placeholder[]> {
+): Placeholder[] {
   const made: Placeholder[] = [];
   for (const mount of mounts.filter(({ missing }) => missing)) {
     const target = path.join(workspace, mount.path);
-    if (!(await create(target, mount.kind))) continue;
-    await chown(target, owner.uid, owner.gid);
-    const { ino, dev } = await lstat(target);
+    if (!create(target, mount.kind)) continue;
+    chownSync(target, owner.uid, owner.gid);
+    const { ino, dev } = lstatSync(target);
     made.push({ path: target, ino, dev });
   }
   return made;
 }
 
-async function create(target: string, kind: MaskMount['kind']): Promise<boolean> {
+function create(target: string, kind: MaskMount['kind']): boolean {
   try {
-    if (kind === 'folder') await mkdir(target, { mode: 0o755 });
-    else await (await open(target, 'wx', 0o644)).close();
+    if (kind === 'folder') mkdirSync(target, { mode: 0o755 });
+    else closeSync(openSync(target, 'wx', 0o644));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

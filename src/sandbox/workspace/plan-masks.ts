@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { lstatSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { SandboxRequestError } from '../sandbox-error.ts';
 import type { Mask } from '../sandbox.ts';
@@ -30,17 +30,17 @@ interface Found {
  *
  * @throws SandboxRequestError when a symbolic link or a special file stands where a mask must be.
  */
-export async function planMasks(workspace: string, masks: readonly Mask[]): Promise<MaskMount[]> {
+export function planMasks(workspace: string, masks: readonly Mask[]): MaskMount[] {
   const planned = new Map<string, MaskMount>();
-  for (const mask of masks) await planMask(workspace, mask, planned);
+  for (const mask of masks) planMask(workspace, mask, planned);
   return [...planned.values()].toSorted((a, b) => depth(a.path) - depth(b.path) || (a.path < b.path ? -1 : 1));
 }
 
-async function planMask(workspace: string, mask: Mask, planned: Map<string, MaskMount>): Promise<void> {
+function planMask(workspace: string, mask: Mask, planned: Map<string, MaskMount>): void {
   const parts = splitMask(mask.path);
   for (let length = 1; length < parts.length; length += 1) {
     const parent = parts.slice(0, length).join('/');
-    const found = await look(workspace, parent);
+    const found = look(workspace, parent);
     if (found === undefined) return;
     if (found.kind === 'other') throw notMaskable(parent);
     if (found.kind === 'file') {
@@ -50,7 +50,7 @@ async function planMask(workspace: string, mask: Mask, planned: Map<string, Mask
     if (!planned.has(parent)) planned.set(parent, { path: parent, mode: 'pin', kind: 'folder', missing: false, ino: found.ino });
   }
   const name = parts.join('/');
-  const found = await look(workspace, name);
+  const found = look(workspace, name);
   if (found?.kind === 'other') throw notMaskable(name);
   if (found === undefined && mask.path.startsWith('.git/') && !standIns.has(mask.path)) return;
   const kind = found?.kind ?? standIns.get(mask.path) ?? 'file';
@@ -79,14 +79,20 @@ function splitMask(text: string): string[] {
   );
 }
 
-async function look(workspace: string, name: string): Promise<Found | undefined> {
-  const stats = await lstat(path.join(workspace, name)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
+function look(workspace: string, name: string): Found | undefined {
+  const stats = lookAt(path.join(workspace, name));
   if (stats === undefined) return undefined;
   const kind = stats.isDirectory() ? 'folder' : stats.isFile() ? 'file' : 'other';
   return { kind, ino: stats.ino };
+}
+
+function lookAt(file: string): Stats | undefined {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 function notMaskable(name: string): SandboxRequestError {
@@ -102,12 +108,21 @@ function depth(text: string): number {
 }
 
 /** Whether the same masks would be planned now: what a warm sandbox must ask before it is used. */
-export async function masksStillCover(workspace: string, masks: readonly Mask[], mounts: readonly MaskMount[]): Promise<boolean> {
-  const now = await planMasks(workspace, masks).catch(() => undefined);
+export function masksStillCover(workspace: string, masks: readonly Mask[], mounts: readonly MaskMount[]): boolean {
+  const now = planOrNothing(workspace, masks);
   if (now?.length !== mounts.length) return false;
   return now.every((mount, index) => {
     const before = mounts[index];
     if (before === undefined || before.path !== mount.path || before.mode !== mount.mode || before.kind !== mount.kind) return false;
     return before.missing || before.ino === mount.ino;
   });
+}
+
+/** Something that cannot be masked stands there now: nothing covers it. */
+function planOrNothing(workspace: string, masks: readonly Mask[]): MaskMount[] | undefined {
+  try {
+    return planMasks(workspace, masks);
+  } catch {
+    return undefined; // silent-ok: the caller takes it for a no
+  }
 }

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { type FifoPaths, fifoNames, fifosIn } from './fifos.ts';
+
+/** Sets of FIFOs made ahead: Node cannot make one, and a process for each start would cost as much as the sandbox. */
+export interface FifoStock {
+  /** A set as the new folder `io` of the given one. */
+  take(folder: string): Promise<FifoPaths>;
+}
+
+const setsAtOnce = 8;
+const refillBelow = 4;
+
+/** `folder` lies on the same file system as those that sets are taken to. */
+export function newFifoStock(folder: string): FifoStock {
+  const ready: string[] = [];
+  let made = 0;
+  let filling: Promise<void> | undefined;
+
+  async function fill(): Promise<void> {
+    const sets = Array.from({ length: setsAtOnce }, () => path.join(folder, `set-${(made += 1)}`));
+    for (const set of sets) {
+      mkdirSync(set);
+      chmodSync(set, 0o711);
+    }
+    await promisify(execFile)('mkfifo', ['-m', '600', ...sets.flatMap((set) => fifoNames.map((name) => path.join(set, name)))]);
+    ready.push(...sets);
+  }
+
+  function refill(): Promise<void> {
+    filling ??= fill().finally(() => {
+      filling = undefined;
+    });
+    return filling;
+  }
+
+  return {
+    async take(target) {
+      while (ready.length === 0) await refill();
+      const set = ready.pop() ?? '';
+      const io = path.join(target, 'io');
+      renameSync(set, io);
+      if (ready.length < refillBelow) refill().catch(() => {}); // silent-ok: the next take tries again and has the reason
+      return fifosIn(io);
+    },
+  };
+}
