@@ -56,9 +56,9 @@ const bareBwrap =
     ' ',
   );
 const podmanRun = [
-  ...['--root', storage.root, '--runroot', storage.runRoot, 'run', '--rm', '--network=none', '--runtime', 'runc', '--log-driver', 'none'],
+  ...`--root ${storage.root} --runroot ${storage.runRoot} run --rm --network=none --runtime runc --log-driver none`.split(' '),
   ...'--cap-drop=all --security-opt no-new-privileges --read-only --user 12345:12345 --memory 256m --pids-limit 100 --cpus 2'.split(' '),
-  ...['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096', '--volume', `${workspace}:/workspace`, '--rootfs', `${rootfs}:O`],
+  ...`--ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --volume ${workspace}:/workspace --rootfs ${rootfs}:O`.split(' '),
 ];
 
 /** Start to first output; the end of the sandbox is not part of it, as it is not for whoever waits for an answer. */

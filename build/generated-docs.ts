@@ -1,6 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { rooms } from '../src/rooms.ts';
+import { deniedCalls } from '../src/sandbox/seccomp/system-calls.ts';
 import { toolCodes } from '../src/tools/tool-code.ts';
 import { readTokens } from './read-tokens.ts';
 
@@ -20,6 +21,7 @@ export const generatedParts: readonly GeneratedPart[] = [
   { file: 'ARCHITECTURE.md', name: 'rooms', render: renderRooms },
   { file: 'docs/CONTRACTS.md', name: 'error codes', render: renderErrorCodes },
   { file: 'docs/CONTRACTS.md', name: 'tool codes', render: renderToolCodes },
+  { file: 'docs/sandboxes.md', name: 'system calls', render: renderSystemCalls },
 ];
 
 /** The document with its part replaced. */
@@ -86,4 +88,9 @@ if (import.meta.main) {
     const file = path.join(root, part.file);
     writeFileSync(file, withPart(readFileSync(file, 'utf8'), part));
   }
+}
+
+function renderSystemCalls(): string {
+  const rows = deniedCalls.map(({ why, calls }) => `| ${why} | ${calls.map(({ name }) => `\`${name}\``).join(' ')} |`);
+  return `| refused with EPERM | calls |\n|---|---|\n${rows.join('\n')}\n`;
 }
