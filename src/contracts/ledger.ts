@@ -42,6 +42,8 @@ const ruleRef = z.strictObject({
   file: text,
   line: count,
 });
+/** Who asks the broker for a tool's credential. */
+const credential = { tenant: text, executor: text, tool: text };
 const principal = z.strictObject({ kind: z.enum(['user', 'service', 'executor']), id: text });
 
 /** By type. A schema is built when it is first used: all of them cost 8 ms, and a command writes few kinds. */
@@ -135,6 +137,52 @@ export const ledgerEvents = lazily({
       answer: z.enum(['approved', 'denied', 'expired']),
       by: principal,
     }),
+  /** Before anything of a connection or request leaves; a refused one has no such record. */
+  'egress.open': () =>
+    z.strictObject({
+      type: z.literal('egress.open'),
+      ...inRun,
+      connection: text,
+      mode: z.enum(['tunnel', 'http', 'inspected', 'fetch']),
+      host: text,
+      port: count,
+      /** The address that was checked and is connected to. */
+      address: text,
+      method: z.optional(text),
+      /** Hash of path and query as they were asked for. */
+      target: z.optional(sha),
+      /** Names of the secrets that were put in. */
+      secrets: z.array(text),
+    }),
+  'egress.close': () =>
+    z.strictObject({
+      type: z.literal('egress.close'),
+      ...inRun,
+      connection: text,
+      host: text,
+      port: count,
+      /** `done`, or the code of what ended or refused it. */
+      outcome: text,
+      status: z.optional(count),
+      bytesUp: count,
+      bytesDown: count,
+      durationMs: count,
+    }),
+  'broker.request': () => z.strictObject({ type: z.literal('broker.request'), ...inRun, ...credential, lease: text }),
+  'broker.grant': () =>
+    z.strictObject({
+      type: z.literal('broker.grant'),
+      ...inRun,
+      ...credential,
+      grant: text,
+      hosts: z.array(text),
+      expires: text,
+      policy: sha,
+      risk: z.optional(text),
+    }),
+  'broker.denial': () => z.strictObject({ type: z.literal('broker.denial'), ...inRun, ...credential, grant: z.optional(text), code: text }),
+  'broker.use': () => z.strictObject({ type: z.literal('broker.use'), ...inRun, ...credential, grant: text, host: text }),
+  'broker.revoke': () => z.strictObject({ type: z.literal('broker.revoke'), ...frame, tenant: text, grants: z.array(text), reason: text }),
   'artifact.write': () => z.strictObject({ type: z.literal('artifact.write'), ...inRun, path: text, sha256: sha, bytes: count }),
   'config.change': () =>
     z.strictObject({

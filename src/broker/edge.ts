@@ -1,0 +1,67 @@
+import type { Clock } from '../contracts/clock.ts';
+import type { LedgerWriter } from '../contracts/ledger.ts';
+import { checkGrant, parseEgressGrant, type EgressGrant } from './egress/allowlist.ts';
+import { createAuthority, type CertificateAuthority } from './egress/certificates.ts';
+import { createResolver, systemLookup, type Lookup } from './egress/resolve-host.ts';
+import { defaultEgressLimits, type EdgeWorld, type EgressLimits, type EgressRun } from './egress/world.ts';
+import { createPlaceholders } from './placeholders.ts';
+import type { Secret } from './secrets.ts';
+
+export { parseEgressGrant };
+export type { EgressGrant, EgressLimits, EgressRun, Lookup };
+
+export interface EdgeOptions {
+  readonly run: EgressRun;
+  readonly ledger: LedgerWriter;
+  readonly clock: Clock;
+  /** What the run may reach. Empty: nothing. */
+  readonly grants: readonly EgressGrant[];
+  /** The secrets that this run may use: it sees their placeholders only. */
+  readonly secrets?: readonly Secret[];
+  /** Default: the system's. */
+  readonly lookup?: Lookup;
+  /** `host:port` of test servers on this machine, which otherwise nothing reaches. */
+  readonly allowLoopback?: readonly string[];
+  /** A certificate authority of the owner's own, as PEM, trusted beside the public ones. */
+  readonly upstreamCa?: string;
+  readonly limits?: Partial<EgressLimits>;
+}
+
+/** The edge of one run: what it may reach, with which secrets, recorded. Its doors are `egress-proxy.ts` and `fetch.ts`. */
+export interface Edge {
+  /** By name of the secret: what stands in its place, for the sandbox's environment. */
+  readonly placeholders: ReadonlyMap<string, string>;
+  /** Certificates that the sandbox must trust: the public ones and this run's own. PEM. */
+  certificates(): string;
+  /** For the doors of this room. */
+  readonly world: EdgeWorld;
+}
+
+/**
+ * Opens the edge of a run. Nothing listens and nothing is connected yet.
+ * @throws FixRequestError for a grant that cannot be used.
+ */
+export function openEdge(options: EdgeOptions): Edge {
+  const limits = { ...defaultEgressLimits, ...options.limits };
+  const allowLoopback = options.allowLoopback ?? [];
+  const placeholders = createPlaceholders(options.secrets ?? []);
+  let authority: CertificateAuthority | undefined;
+  const world: EdgeWorld = {
+    run: options.run,
+    ledger: options.ledger,
+    clock: options.clock,
+    limits,
+    grants: options.grants.map(checkGrant),
+    resolve: createResolver({ lookup: options.lookup ?? systemLookup, allowLoopback, lookupMs: limits.lookupMs }),
+    placeholders,
+    allowLoopback,
+    upstreamCa: options.upstreamCa,
+    authority: () => (authority ??= createAuthority(options.clock.now())),
+  };
+  return {
+    placeholders: new Map(placeholders.map(({ secret, token }) => [secret.name, token])),
+    certificates: () =>
+      [...process.getBuiltinModule('node:tls').rootCertificates, world.upstreamCa ?? '', world.authority().certificatePem].join('\n'),
+    world,
+  };
+}
