@@ -18,8 +18,7 @@ export function report(io: Io, error: unknown, argv: readonly string[]): ExitCod
     return exitCodes.usage;
   }
   if (error instanceof ClawholdError) print(io, { code: error.code, message: error.message, remedy: error.remedy });
-  else if (isSystemError(error))
-    print(io, { code: `cli.system-${error.code.toLowerCase()}`, message: systemSentence(error), remedy: 'retry' });
+  else if (isSystemError(error)) print(io, { code: 'cli.disk', message: systemSentence(error), remedy: 'retry' });
   else {
     print(io, { code: 'cli.unexpected', message: reasonOf(error), remedy: 'give-up' });
     if (error instanceof Error) io.err(`${error.stack ?? ''}\n`);
@@ -34,15 +33,30 @@ function usageSentence(error: CommanderError, argv: readonly string[]): string {
   return `${said}${/[.!?)]$/.test(said) ? '' : '.'} See --help.`;
 }
 
-/** The disk or its permissions said no: nothing is wrong with the program, and a stack would help nobody. */
+const systemCodes: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'EMFILE',
+  'ENFILE',
+  'EIO',
+  'ERR_SQLITE_ERROR',
+]);
+
+/**
+ * The disk or its permissions said no: nothing is wrong with the program, and a stack would help nobody. Making a folder
+ * on a read-only disk is said to be ENOENT.
+ */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return code !== undefined && ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EIO'].includes(code);
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code !== undefined && (systemCodes.has(code) || (code === 'ENOENT' && syscall === 'mkdir'));
 }
 
 function systemSentence(error: NodeJS.ErrnoException): string {
-  const path = error.path === undefined ? '' : ` (${error.path})`;
-  return `The system refused it${path}: ${error.message}. Give this user the right to write there, or make room, then try again.`;
+  return `The disk or the system refused it: ${error.message}. Make room, or give this user the right to write there, then try again.`;
 }
 
 function print(io: Io, error: Told): void {

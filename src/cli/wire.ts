@@ -1,4 +1,3 @@
-import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { systemClock } from '../contracts/clock.ts';
@@ -83,9 +82,9 @@ function storeParts(
   };
 }
 
-/** Where no agent's root may lie: grants, ledger and keys. */
+/** Where no agent's root may lie: grants, ledger and keys; also when the keys' folder is not there yet. */
 function protectedDirs(home: Home, userDir: string): string[] {
-  return [home.dir, userDir].filter((dir) => fs.existsSync(dir));
+  return [home.dir, userDir];
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

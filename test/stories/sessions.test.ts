@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startOpenAiServer } from '../servers/openai-server.ts';
-import { messagesOf, newInstallation } from './installation.ts';
+import { messagesOf, newInstallation, type Document } from './installation.ts';
 
 test('messages of one session share its id, have runs of their own, and send what was said before', async () => {
   await using server = await startOpenAiServer({ turns: [{ text: 'Hello Ada.' }, { text: 'You are Ada.' }, { text: 'Still Ada.' }] });
@@ -63,7 +63,7 @@ test('two roles have their own prompt, tools and model', async () => {
   for (const agent of ['reader', 'clock']) assert.equal((await one.cli(['ask', 'hello', '--agent', agent])).code, 0);
 
   const [reader, clock] = server.requests.map(({ body }) => body);
-  const names = (body: typeof reader): unknown => (body?.['tools'] as { function: { name: string } }[]).map((tool) => tool.function.name);
+  const names = (body: Document): unknown => body.tools.map((tool: Document) => tool.function.name);
   assert.deepEqual([reader?.['model'], clock?.['model'], names(reader), names(clock)], ['small', 'large', ['fs_read'], ['time_now']]);
   assert.match(messagesOf(server.requests[0])[0]?.content, /You only read/);
   assert.match(messagesOf(server.requests[1])[0]?.content, /You tell the time/);

@@ -15,7 +15,7 @@ async function untilAsked(server: ModelServer, count: number): Promise<void> {
 
 function latestBundle(one: Installation): string {
   const runs = path.join(one.home, 'tenants/default/runs');
-  const [run] = fs.readdirSync(runs, { recursive: true, encoding: 'utf8' }).filter((name) => /run_\w{26}$/.test(name));
+  const run = fs.readdirSync(runs, { recursive: true, encoding: 'utf8' }).find((name) => /run_\w{26}$/.test(name));
   return path.join(runs, run ?? '');
 }
 
