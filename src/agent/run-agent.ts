@@ -11,6 +11,7 @@ import { compactMessages } from './loop/compact.ts';
 import { decideTurn, type DecidedCall } from './loop/decide-turn.ts';
 import { finishTurn } from './loop/finish-turn.ts';
 import { nothingSpent, reachedCallLimit, reachedLimit, type Spent } from './loop/limits.ts';
+import { pipelined, type LoopContext } from './loop/pipelined.ts';
 import { recordEvent } from './loop/record.ts';
 import { indexJournal, type Recorded } from './loop/recorded.ts';
 import type { AgentRun, RunAgentContext } from './run-context.ts';
@@ -28,7 +29,7 @@ export interface RunOutcome {
 
 /** The state of the loop between two turns. */
 interface Loop {
-  readonly ctx: RunAgentContext;
+  readonly ctx: LoopContext;
   readonly run: AgentRun;
   readonly recorded: Recorded;
   readonly trust: Trust;
@@ -51,7 +52,8 @@ type Ending = Pick<RunOutcome, 'state' | 'reason'> & { readonly code?: string; r
  * Contract: works the same on a journal that already holds a part of the run: what is recorded is used, only what is
  * missing happens. Failures of model and surroundings end in a state; a failure to record throws.
  */
-export async function runAgent(ctx: RunAgentContext, run: AgentRun, signal: AbortSignal): Promise<RunOutcome> {
+export async function runAgent(given: RunAgentContext, run: AgentRun, signal: AbortSignal): Promise<RunOutcome> {
+  const ctx = pipelined(given);
   const recorded = indexJournal(ctx.journal.entries);
   const loop: Loop = {
     ctx,
@@ -67,6 +69,7 @@ export async function runAgent(ctx: RunAgentContext, run: AgentRun, signal: Abor
     await ctx.journal.append({ kind: 'prompt', system: sha256(run.prompt.system), parts: run.prompt.parts });
   }
   const ending = await walk(loop);
+  await ctx.settled();
   return { ...ending, output: loop.lastText, totals: totalsOf(loop.spent), waiting: ending.waiting ?? [] };
 }
 
@@ -132,6 +135,7 @@ async function callTools(loop: Loop, turn: number, answer: ModelAnswer): Promise
   if (limit !== undefined) return { state: 'limited', code: 'limit.tool-calls', reason: limit };
   spent.toolCalls += answer.toolCalls.length;
   const calls = await decideAndRecord(loop, turn, answer);
+  await ctx.settled();
   const finished = await finishTurn(ctx, { run, calls, recorded: loop.recorded, signal: loop.signal });
   if (finished.waiting.length > 0) {
     return {

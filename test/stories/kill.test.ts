@@ -143,10 +143,11 @@ test('a run that is killed at any write ends, resumed, as if nothing had happene
   await using server = await startOpenAiServer({ respond });
   using prepared = await prepare(server);
   const { files, writes } = await uninterrupted(prepared);
-  assert.ok(writes > 30, `only ${writes} writes were seen`);
+  // Records of one turn share writes: a torn one leaves some of them whole and one in half.
+  assert.ok(writes > 20, `only ${writes} writes were seen`);
   const points = Array.from({ length: writes }, (_, index) => index + 1).flatMap((at) => [
     { at, how: 'before' as const },
-    ...(at % 2 === 0 ? [{ at, how: 'torn' as const }] : []),
+    { at, how: 'torn' as const },
   ]);
   const problems: string[] = [];
   const endings = new Map<string, number>();

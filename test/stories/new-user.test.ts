@@ -53,7 +53,7 @@ test('ask "hello" works offline with exit 0, says that a script answers, and lea
   assert.equal(String(files.get('input.md')), 'hello\n');
   assert.equal(String(files.get('output.md')).trimEnd(), output.trimEnd());
   assert.deepEqual([record.id, record.session, record.state, record.isScripted], [run, session, 'done', true]);
-  assert.ok(record.durationMs >= 0 && record.totals.turns === 1);
+  assert.ok(record.durationMs >= 0 && record.turns === 1);
   assert.equal(JSON.parse(cost ?? '{}').usage.inputTokens > 0, true);
 });
 

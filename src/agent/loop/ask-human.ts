@@ -1,3 +1,4 @@
+import type { LoopContext } from './pipelined.ts';
 import type { Approval } from '../../contracts/approval.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { Sha256 } from '../../contracts/json.ts';
@@ -6,7 +7,6 @@ import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { decide } from '../../governance/decide.ts';
 import { diffText } from '../../tools/diff-text.ts';
 import { answeredEvent } from '../ledger-events.ts';
-import type { RunAgentContext } from '../run-context.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { isPlan, performCall, planCall, planHash, recordResult, type PerformInput } from './perform.ts';
 import { recordEvent } from './record.ts';
@@ -32,7 +32,7 @@ export interface AskInput extends PerformInput {
  * approval surface the call is denied at once; a question already asked is not asked twice, and an answer given before
  * an interruption still counts, but not for an effect that it has already begun.
  */
-export async function askAboutCall(ctx: RunAgentContext, input: AskInput): Promise<AskedCall> {
+export async function askAboutCall(ctx: LoopContext, input: AskInput): Promise<AskedCall> {
   const startedMs = ctx.clock.now();
   const asked = input.recorded.question.get(input.decided.callId);
   if (asked !== undefined) {
@@ -62,7 +62,7 @@ async function previewOf(plan: ToolPlan): Promise<string> {
     : `${diff.slice(0, maxPreviewCharacters)}\n[${diff.length - maxPreviewCharacters} more characters are not shown]\n`;
 }
 
-async function openQuestion(ctx: RunAgentContext, { run, decided, because }: AskInput, plan: ToolPlan | undefined): Promise<Approval> {
+async function openQuestion(ctx: LoopContext, { run, decided, because }: AskInput, plan: ToolPlan | undefined): Promise<Approval> {
   const targetHash = plan === undefined ? {} : { targetHash: planHash(plan) };
   const preview = plan === undefined ? {} : { preview: ctx.redactor.text(await previewOf(plan)) };
   const decision: Decision = because === undefined ? decided.decision : { ...decided.decision, verdict: 'ask', reason: because };
@@ -92,12 +92,13 @@ async function openQuestion(ctx: RunAgentContext, { run, decided, because }: Ask
       ...(plan === undefined ? {} : { target: planHash(plan) }),
     }),
   ]);
+  await ctx.settled();
   ctx.emit({ type: 'approval.requested', call: decided.callId, approval: approval.id, expiresMs: approval.expiresMs });
   return approval;
 }
 
 /** Acts on the row as it is now; asks at the terminal when there is one and the row is open. */
-async function settle(ctx: RunAgentContext, input: AskInput, row: Approval): Promise<AskedCall> {
+async function settle(ctx: LoopContext, input: AskInput, row: Approval): Promise<AskedCall> {
   const startedMs = ctx.clock.now();
   const isExpired = row.state === 'open' && row.expiresMs <= ctx.clock.now();
   const approval = row.state === 'open' && !isExpired && ctx.approvals.ask !== undefined ? await ctx.approvals.ask(row, input.signal) : row;
@@ -112,7 +113,7 @@ async function settle(ctx: RunAgentContext, input: AskInput, row: Approval): Pro
 }
 
 async function recordAnswer(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   { run, decided, recorded }: AskInput,
   { approval, answer }: { readonly approval: Approval; readonly answer: 'approved' | 'denied' | 'expired' },
 ): Promise<void> {
@@ -120,9 +121,10 @@ async function recordAnswer(
   const by = approval.answeredBy ?? 'nobody';
   const entry = { kind: 'approval.answered', callId: decided.callId, approvalId: approval.id, answer, by } as const;
   await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, answeredEvent(entry, decided.requestHash))]);
+  await ctx.settled();
 }
 
-async function performApproved(ctx: RunAgentContext, input: AskInput, approval: Approval): Promise<ToolResult> {
+async function performApproved(ctx: LoopContext, input: AskInput, approval: Approval): Promise<ToolResult> {
   const startedMs = ctx.clock.now();
   const { decided } = input;
   const isUnknown = input.because !== undefined;
@@ -165,7 +167,7 @@ export interface Refusal {
 
 /** Records a refusal as both an event and the call's result, with the same explanation for everybody. */
 export async function deny(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   input: { readonly run: AskInput['run']; readonly decided: DecidedCall & { readonly tool?: Tool } },
   { code, why, startedMs, isUnknown }: Refusal,
 ): Promise<ToolResult> {

@@ -1,10 +1,11 @@
+import type { LoopContext } from './pipelined.ts';
 import { hashJson } from '../../contracts/json.ts';
 import { ModelError } from '../../contracts/model-error.ts';
 import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
 import { AskHumanError, reasonOf } from '../../contracts/errors.ts';
 import type { RedactedStream } from '../../governance/redact.ts';
 import { answerEvent, errorEvent } from '../ledger-events.ts';
-import type { AgentRun, RunAgentContext } from '../run-context.ts';
+import type { AgentRun } from '../run-context.ts';
 import type { Spent } from './limits.ts';
 import { recordEvent } from './record.ts';
 import type { Recorded } from './recorded.ts';
@@ -25,7 +26,7 @@ export interface AskModelInput {
  * the answer is redacted before anything else sees it, and durable before it is acted on.
  * @throws ModelError when the model gave no usable answer; AskHumanError when the request differs from the recorded one.
  */
-export async function askModel(ctx: RunAgentContext, input: AskModelInput): Promise<ModelAnswer> {
+export async function askModel(ctx: LoopContext, input: AskModelInput): Promise<ModelAnswer> {
   const { run, turn, request, recorded } = input;
   const hash = hashJson(request);
   const earlier = recorded.request.get(turn);
@@ -42,6 +43,7 @@ export async function askModel(ctx: RunAgentContext, input: AskModelInput): Prom
     ctx.journal.append({ kind: 'model.request', turn, request: hash }),
     recordEvent(ctx, run, { type: 'model.call', turn, model: run.model, request: hash }),
   ]);
+  await ctx.settled();
   return await callModel(ctx, input, hash);
 }
 
@@ -52,7 +54,7 @@ function divergedError(turn: number, recorded: string, now: string): AskHumanErr
   );
 }
 
-async function callModel(ctx: RunAgentContext, input: AskModelInput, hash: ReturnType<typeof hashJson>): Promise<ModelAnswer> {
+async function callModel(ctx: LoopContext, input: AskModelInput, hash: ReturnType<typeof hashJson>): Promise<ModelAnswer> {
   const { run, turn, request, signal } = input;
   const startedMs = ctx.clock.now();
   const newStream = (): RedactedStream => ctx.redactor.stream((delta) => ctx.emit({ type: 'text', delta }));
@@ -92,7 +94,7 @@ interface AnswerFacts {
   readonly costMicroUsd?: number;
 }
 
-async function recordAnswer(ctx: RunAgentContext, { run, turn }: AskModelInput, facts: AnswerFacts): Promise<void> {
+async function recordAnswer(ctx: LoopContext, { run, turn }: AskModelInput, facts: AnswerFacts): Promise<void> {
   const { answer, hash, attempts } = facts;
   const cost = facts.costMicroUsd === undefined ? {} : { costMicroUsd: facts.costMicroUsd };
   const atMs = ctx.clock.now();
@@ -102,7 +104,7 @@ async function recordAnswer(ctx: RunAgentContext, { run, turn }: AskModelInput, 
 }
 
 async function recordError(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   {
     run,
     turn,
@@ -116,7 +118,7 @@ async function recordError(
   await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, errorEvent(entry, hash))]);
 }
 
-function redactAnswer(ctx: RunAgentContext, answer: ModelAnswer): ModelAnswer {
+function redactAnswer(ctx: LoopContext, answer: ModelAnswer): ModelAnswer {
   return {
     ...answer,
     text: ctx.redactor.text(answer.text),

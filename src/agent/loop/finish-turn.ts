@@ -1,6 +1,7 @@
+import type { LoopContext } from './pipelined.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { Tool, ToolResult } from '../../contracts/tool.ts';
-import type { AgentRun, RunAgentContext } from '../run-context.ts';
+import type { AgentRun } from '../run-context.ts';
 import { askAboutCall, deny } from './ask-human.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { performCall, recordResult } from './perform.ts';
@@ -24,7 +25,7 @@ export interface TurnResult {
  * Carries out the decided calls of one turn: refusals at once, then reads in parallel, then effects in order, then
  * the questions to a human. What the journal already holds is not done again.
  */
-export async function finishTurn(ctx: RunAgentContext, input: TurnInput): Promise<TurnResult> {
+export async function finishTurn(ctx: LoopContext, input: TurnInput): Promise<TurnResult> {
   const results = new Map<string, ToolResult>();
   const waiting: ApprovalId[] = [];
   const open: DecidedCall[] = [];
@@ -49,7 +50,7 @@ export async function finishTurn(ctx: RunAgentContext, input: TurnInput): Promis
 }
 
 async function effect(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   input: TurnInput,
   decided: DecidedCall,
 ): Promise<{ readonly result: ToolResult } | { readonly waiting: ApprovalId }> {
@@ -68,7 +69,7 @@ function callInput(
   return { run: input.run, decided: { ...decided, tool: decided.tool }, signal: input.signal };
 }
 
-async function refuse(ctx: RunAgentContext, { run }: TurnInput, decided: DecidedCall): Promise<ToolResult> {
+async function refuse(ctx: LoopContext, { run }: TurnInput, decided: DecidedCall): Promise<ToolResult> {
   const startedMs = ctx.clock.now();
   if (decided.refused !== undefined) return await recordResult(ctx, { run, decided }, { result: decided.refused, startedMs });
   const intent = ctx.intents.get(decided.callId);

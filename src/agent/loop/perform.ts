@@ -1,8 +1,9 @@
+import type { LoopContext } from './pipelined.ts';
 import { hashJson, type Sha256 } from '../../contracts/json.ts';
 import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { resultEvent } from '../ledger-events.ts';
 import { mayReach } from '../../governance/may-reach.ts';
-import type { AgentRun, RunAgentContext } from '../run-context.ts';
+import type { AgentRun } from '../run-context.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { recordEvent } from './record.ts';
 
@@ -31,7 +32,7 @@ export function isPlan(value: ToolPlan | ToolResult | undefined): value is ToolP
  * Contract: a call with effects happens only after its intent is durable; the returned result is the recorded one, byte
  * for byte, with every secret already hidden.
  */
-export async function performCall(ctx: RunAgentContext, input: PerformInput, planned?: ToolPlan): Promise<ToolResult> {
+export async function performCall(ctx: LoopContext, input: PerformInput, planned?: ToolPlan): Promise<ToolResult> {
   const { decided, signal } = input;
   const startedMs = ctx.clock.now();
   const plan = planned ?? (await planCall(input));
@@ -44,7 +45,7 @@ export async function performCall(ctx: RunAgentContext, input: PerformInput, pla
   return await recordResult(ctx, input, { result, startedMs });
 }
 
-async function announce(ctx: RunAgentContext, { run, decided }: PerformInput, plan: ToolPlan | undefined): Promise<void> {
+async function announce(ctx: LoopContext, { run, decided }: PerformInput, plan: ToolPlan | undefined): Promise<void> {
   const change =
     plan === undefined ? {} : { target: plan.target, after: plan.after, ...(plan.before === undefined ? {} : { before: plan.before }) };
   const undo = plan?.beforeBytes === undefined ? {} : { undo: await ctx.saveUndo(decided.callId, plan.beforeBytes) };
@@ -52,15 +53,16 @@ async function announce(ctx: RunAgentContext, { run, decided }: PerformInput, pl
     ctx.journal.append({ kind: 'intent', callId: decided.callId, ...change, ...undo }),
     recordEvent(ctx, run, { type: 'tool.intent', call: decided.callId, tool: decided.tool.name, request: decided.requestHash, ...change }),
   ]);
+  await ctx.settled();
 }
 
-async function recordArtifact(ctx: RunAgentContext, { run }: PerformInput, plan: ToolPlan): Promise<void> {
+async function recordArtifact(ctx: LoopContext, { run }: PerformInput, plan: ToolPlan): Promise<void> {
   await recordEvent(ctx, run, { type: 'artifact.write', path: plan.target, sha256: plan.after, bytes: plan.afterBytes.length });
 }
 
 /** Hides secrets, then makes the result durable: from here on it is what the call gave. */
 export async function recordResult(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   { run, decided }: { readonly run: AgentRun; readonly decided: DecidedCall },
   { result, startedMs }: { readonly result: ToolResult; readonly startedMs: number },
 ): Promise<ToolResult> {
@@ -81,7 +83,7 @@ export async function recordResult(
   return clean;
 }
 
-function redactResult(ctx: RunAgentContext, result: ToolResult): ToolResult {
+function redactResult(ctx: LoopContext, result: ToolResult): ToolResult {
   return {
     isError: result.isError,
     ...(result.code === undefined ? {} : { code: result.code }),

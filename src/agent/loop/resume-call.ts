@@ -1,5 +1,6 @@
+import type { LoopContext } from './pipelined.ts';
 import type { Tool, ToolResult } from '../../contracts/tool.ts';
-import type { AgentRun, RecordedIntent, RunAgentContext } from '../run-context.ts';
+import type { AgentRun, RecordedIntent } from '../run-context.ts';
 import { askAboutCall, deny, type AskedCall, type AskInput } from './ask-human.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { isPlan, performCall, planCall, recordResult } from './perform.ts';
@@ -12,7 +13,7 @@ type Outcome = 'done' | 'not-done' | 'unknown';
  * unless policy asks a human by now. Anything else is a question for a human, because doing it twice may be worse than
  * not at all.
  */
-export async function resumeBegunCall(ctx: RunAgentContext, input: AskInput, intent: RecordedIntent): Promise<AskedCall> {
+export async function resumeBegunCall(ctx: LoopContext, input: AskInput, intent: RecordedIntent): Promise<AskedCall> {
   const outcome = await outcomeOf(ctx, input.decided.tool, intent);
   if (outcome === 'done') return { result: await recordDone(ctx, input, intent) };
   if (outcome === 'unknown') return await askAboutCall(ctx, { ...input, because: unknownOutcome(input.decided.tool, intent) });
@@ -25,7 +26,7 @@ export async function resumeBegunCall(ctx: RunAgentContext, input: AskInput, int
 
 /** The same for a call that policy denies by now: nothing more is done, and what was done is not denied. */
 export async function settleDeniedCall(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   input: { readonly run: AgentRun; readonly decided: DecidedCall },
   intent: RecordedIntent,
 ): Promise<ToolResult> {
@@ -39,7 +40,7 @@ export async function settleDeniedCall(
   });
 }
 
-async function outcomeOf(ctx: RunAgentContext, tool: Tool | undefined, intent: RecordedIntent): Promise<Outcome> {
+async function outcomeOf(ctx: LoopContext, tool: Tool | undefined, intent: RecordedIntent): Promise<Outcome> {
   if (tool?.recovery !== 'compare-target' || intent.target === undefined || intent.after === undefined) return 'unknown';
   const current = await ctx.targetHash(intent.target);
   if (current === intent.after) return 'done';
@@ -52,7 +53,7 @@ function unknownOutcome(tool: Tool, intent: RecordedIntent): string {
 }
 
 async function recordDone(
-  ctx: RunAgentContext,
+  ctx: LoopContext,
   input: { readonly run: AgentRun; readonly decided: DecidedCall },
   { target, after }: RecordedIntent,
 ): Promise<ToolResult> {
