@@ -76,24 +76,9 @@ async function serve(world: EdgeWorld, socket: Socket): Promise<void> {
   await client
     .within(totalMs, `The connection was open for ${totalMs} ms.`, async () => {
       await serveHttp(world, client, { kind: 'proxy', connect: async (head) => await serveConnect(world, client, head) });
-      await drained(socket, world.limits.headMs);
     })
     // silent-ok: what left is recorded, and nobody is there to be told.
     .catch(() => undefined);
-}
-
-/** Lets the last bytes out before the connection is closed, for as long as a head may take. */
-async function drained(socket: Socket, ms: number): Promise<void> {
-  if (socket.destroyed || socket.writableFinished) return;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    socket.once('finish', done);
-    socket.once('close', done);
-  });
 }
 
 function countRefusals(world: EdgeWorld, refused: () => void): EdgeWorld['ledger'] {

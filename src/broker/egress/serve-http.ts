@@ -40,7 +40,7 @@ export async function serveHttp(world: EdgeWorld, client: Wire, door: Door): Pro
     // silent-ok: whoever asked is gone; what had left is recorded.
   } finally {
     upstream?.wire[Symbol.dispose]();
-    client.end();
+    await client.finish(world.limits.headMs);
   }
 }
 

@@ -19,6 +19,7 @@ export class Wire implements Disposable {
   readonly #listeners: readonly (readonly [event: string, listener: (error: Error) => void])[] = [
     ['readable', () => this.#wakeAll()],
     ['drain', () => this.#wakeAll()],
+    ['finish', () => this.#wakeAll()],
     ['end', () => this.#end()],
     ['close', () => this.#end()],
     ['error', (error) => this.fail(error)],
@@ -124,6 +125,15 @@ export class Wire implements Disposable {
   /** Says the last bytes, then closes; a peer that does not take them is cut off by the idle limit. */
   end(): void {
     this.socket.end();
+  }
+
+  /** The same, and waits until they are out, at most so long. */
+  async finish(ms: number): Promise<void> {
+    if (this.socket.destroyed) return;
+    this.socket.end();
+    const deadline = setTimeout(() => this.fail(closed()), ms);
+    while (!this.socket.writableFinished && !this.socket.destroyed) await this.#changed();
+    clearTimeout(deadline);
   }
 
   [Symbol.dispose](): void {
