@@ -119,7 +119,9 @@ async function prepareContext(options: OciOptions, locks: ReturnType<typeof newL
 /** runc is named: the engine's default may be crun, which refuses machines with both versions of cgroups. */
 function runtimeArgs(engine: EngineName, runtime: 'runc' | 'runsc'): string[] {
   if (engine === 'docker') return runtime === 'runc' ? [] : ['--runtime', 'runsc'];
-  return ['--runtime', runtime];
+  return runtime === 'runc'
+    ? ['--runtime', 'runc']
+    : ['--runtime', 'runsc', '--runtime-flag', 'network=none', '--runtime-flag', 'host-fifo=open'];
 }
 
 interface EngineFacts {

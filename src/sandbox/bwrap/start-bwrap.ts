@@ -1,7 +1,7 @@
 import { reasonOf } from '../../contracts/errors.ts';
 import { openSupervisorEnds } from '../channel/fifos.ts';
 import type { CgroupPlaces } from '../host/find-cgroups.ts';
-import { groupFolders, openGroup, removeGroups, type ResourceGroup } from '../host/resource-group.ts';
+import { announceMove, groupFolders, openGroup, removeGroups, type ResourceGroup } from '../host/resource-group.ts';
 import { identifyProcess } from '../host/process-identity.ts';
 import { becomeReady, finishSandbox, type PrepareContext, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
@@ -25,10 +25,12 @@ export interface StartBwrapContext {
 /** @throws SandboxUnavailableError with the reason; nothing has run and nothing remains then. */
 export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
   await using stack = new AsyncDisposableStack();
+  const announced = context.cgroups === undefined ? undefined : announceMove();
   const prepared = await prepareSandbox(context.prepare, spec, stack);
   const group = await openLimits(context, prepared, stack);
   const bwrap = launch(context, prepared);
   stack.defer(async () => endProcess(bwrap, group));
+  await announced;
   await limitOrExplain(bwrap, group);
   prepared.registration.update({ processes: [identifyProcess(bwrap.pid)].filter((found) => found !== undefined) });
   bwrap.proceed();

@@ -1,4 +1,5 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SandboxLimits } from '../sandbox.ts';
@@ -49,6 +50,17 @@ function readings(version: 1 | 2, folders: { readonly memory: string; readonly u
       return version === 1 ? Number(text) / 1e6 : Number(/^usage_usec (\d+)/m.exec(text)?.[1] ?? 0) / 1e3;
     },
   };
+}
+
+/**
+ * Moving a process into a group waits for all CPUs of the machine to pass a quiet point (10 ms and more), unless another
+ * move was asked for just before. This asks for one that changes nothing, this process into its own group, so that the
+ * wait passes while a sandbox is prepared.
+ */
+export async function announceMove(): Promise<void> {
+  const groups = groupsOf(readCgroupSource());
+  const own = groups.get('pids') ?? groups.get('unified');
+  if (own !== undefined) await writeFile(path.join(own, 'cgroup.procs'), String(process.pid)).catch(() => {}); // silent-ok: only slower
 }
 
 /** The groups that someone else, a container engine, made around a process: to read, and to kill in. */
