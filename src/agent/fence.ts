@@ -11,7 +11,7 @@ export function fenceUntrusted(text: string, source: string): string {
 /** What a reader may overlook between two letters: white space, controls, format characters, marks, fillers. */
 const between = String.raw`[\s\p{C}\p{M}\p{Default_Ignorable_Code_Point}/\u2800]*`;
 /** Brackets that look like `<`, too. */
-const fenceTag = new RegExp(`[<\uff1c\ufe64\u2039\u3008](?=${['', ...'untrusted'].join(between)})`, 'giu');
+const fenceTag = new RegExp(`[<\uff1c\ufe64\u2039\u3008](?=${['', ...Array.from('untrusted')].join(between)})`, 'giu');
 
 function escapeFence(text: string): string {
   return text.replace(fenceTag, '&lt;');
