@@ -97,3 +97,11 @@ test('a source finds its asset by import.meta.url too', async (t) => {
 
   assert.equal(ran.stdout, '1+x\nhello: world\n\n');
 });
+
+test('the program carries no languages of zod: they come with all of it and cost every command 10 ms', async (t) => {
+  const outdir = path.join(scratch(t), 'dist');
+
+  await bundle({ root: path.join(import.meta.dirname, '..'), outdir, version: '1', commit: 'x' });
+
+  assert.ok(!readFileSync(path.join(outdir, 'main.cjs'), 'utf8').includes('zod/v4/locales/fr.js'));
+});

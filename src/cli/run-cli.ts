@@ -1,11 +1,11 @@
-import { isatty } from 'node:tty';
 import { Command } from 'commander';
 import { RunStopped } from '../agent/run-signal.ts';
 import { version } from './build-id.ts';
 import type { CommandContext } from './command.ts';
 import { commandTable } from './command-table.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
-import { paletteFor, type Io } from './io.ts';
+import type { Io } from './io.ts';
+import { processIo } from './process-io.ts';
 import { report } from './report.ts';
 import { processEnv, wire } from './wire.ts';
 
@@ -54,30 +54,6 @@ function finish(command: Command, context: CommandContext): void {
   command.exitOverride().configureOutput({ writeOut: (text) => context.io.out(text), writeErr: () => {} });
   if (command.commands.length === 0) command.option('--json', 'print one JSON document');
   for (const sub of command.commands) finish(sub, context);
-}
-
-/** A reader that went away (`| head`) ends what is printed, not what is done. */
-function ignoreClosedReader(stream: NodeJS.WriteStream): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
-
-function processIo(wantsColor: boolean): Io {
-  const isTerminal = isatty(0) && isatty(2);
-  ignoreClosedReader(process.stdout);
-  ignoreClosedReader(process.stderr);
-  return {
-    // Opening standard input costs 4 ms that only few commands need.
-    get stdin() {
-      return process.stdin;
-    },
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-    isJson: false,
-    isTerminal,
-    color: paletteFor(wantsColor && isatty(2)),
-  };
 }
 
 /** The first Ctrl-C ends what runs cleanly, the second at once. */

@@ -34,6 +34,8 @@ export interface PolicySnapshot {
 export interface CompileOptions {
   /** The tools there are: unknown ones are denied, and examples are read by the declared arguments. */
   readonly tools?: readonly ToolDeclaration[];
+  /** The agent's file as it was parsed already; used if it is the same text. */
+  readonly agent?: ParsedYaml<AgentConfig>;
   /** How the arguments of examples are read; default `readResources` with the agent's root names. */
   readonly resourcesOf?: (tool: ToolDeclaration, args: JsonObject) => readonly Resource[];
 }
@@ -52,7 +54,8 @@ export function compilePolicy(sources: readonly PolicySource[], options: Compile
   const [platformSource, tenantSource, agentSource] = complete as [PolicySource, PolicySource, PolicySource];
   const platform = parseYaml<PolicyFile>(platformSource.text, policyFile, platformSource.file);
   const tenant = parseYaml<PolicyFile>(tenantSource.text, policyFile, tenantSource.file);
-  const agent = parseYaml<AgentConfig>(agentSource.text, agentConfig, agentSource.file);
+  const known = options.agent?.text === agentSource.text ? options.agent : undefined;
+  const agent = known ?? parseYaml<AgentConfig>(agentSource.text, agentConfig, agentSource.file);
   const strictFlow = strictestFlow([
     { source: platformSource, read: platform },
     { source: tenantSource, read: tenant },

@@ -56,8 +56,10 @@ export function parseRunFile(text: string, file: string): RunRow {
   }
 }
 
+/** Not `instanceof`: naming zod's error class would load all of zod, its languages included, with every command. */
 function whyBad(error: unknown): string {
-  if (error instanceof z.core.$ZodError)
-    return `these fields are missing or wrong: ${error.issues.map((issue) => issue.path.join('.')).join(', ')}`;
-  return reasonOf(error);
+  const issues = (error as { readonly issues?: readonly { readonly path: readonly PropertyKey[] }[] }).issues;
+  return issues === undefined
+    ? reasonOf(error)
+    : `these fields are missing or wrong: ${issues.map(({ path }) => path.join('.')).join(', ')}`;
 }

@@ -6,6 +6,7 @@ import { FixRequestError } from '../contracts/errors.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
+import type { ParsedYaml } from '../state/yaml-file.ts';
 
 /** An agent as its folder says, before anything is pinned. */
 export interface LoadedAgent {
@@ -13,7 +14,7 @@ export interface LoadedAgent {
   readonly dir: string;
   readonly config: AgentConfig;
   /** `agent.yaml` as read: the agent's policy layer. */
-  readonly configText: string;
+  readonly parsed: ParsedYaml<AgentConfig>;
   /** Bootstrap files and `memory/<name>.md`, by name. */
   readonly files: ReadonlyMap<string, string>;
   /** Absolute. */
@@ -46,7 +47,7 @@ export async function loadAgent(
     id: agent,
     dir,
     config,
-    configText: await fs.readFile(path.join(dir, 'agent.yaml'), 'utf8'),
+    parsed: read,
     files: await readFiles(dir),
     workspace: writable,
     roots,

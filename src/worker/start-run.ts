@@ -33,7 +33,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   await refuseBusySession(ctx, item.tenant, item.sessionId);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
   await using tools = await ctx.openTools(agent);
-  const snapshot = compilePolicy(sources, compileOptions(tools));
+  const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: agent.parsed });
   const inputs: RunInputs = {
     files: pinnedFiles(ctx, agent),
     tools: offeredTools(agent, tools),
@@ -120,7 +120,7 @@ function pinnedFiles(ctx: WorkerContext, agent: LoadedAgent): Map<string, string
   const known = bootstrapFiles.map((file) => file.name);
   const memory = [...agent.files.keys()].filter((name) => name.startsWith('memory/'));
   const files = new Map([
-    ['agent.yaml', agent.configText],
+    ['agent.yaml', agent.parsed.text],
     ['roots.json', JSON.stringify(agent.roots.map((root) => root.name))],
   ]);
   for (const name of [...known, ...memory]) {

@@ -1,0 +1,59 @@
+import fs from 'node:fs';
+import { paletteFor, type Io } from './io.ts';
+
+/** The process's own streams. Opening Node's stream objects costs 5 ms, so they are opened only when they are needed. */
+export function processIo(wantsColor: boolean): Io {
+  const isTerminal = isTerminalAt(0) && isTerminalAt(2);
+  return {
+    get stdin() {
+      return process.stdin;
+    },
+    out: writerTo(1, () => process.stdout),
+    err: writerTo(2, () => process.stderr),
+    isJson: false,
+    isTerminal,
+    color: paletteFor(wantsColor && isTerminalAt(2)),
+  };
+}
+
+/** Only a character device can be a terminal; asking for more loads the network modules. */
+function isTerminalAt(fd: number): boolean {
+  try {
+    return fs.fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  } catch {
+    // silent-ok: a descriptor that is closed is no terminal.
+    return false;
+  }
+}
+
+/**
+ * Writes at once, in order. A pipe that is full and does not block goes on through Node's stream; a reader that went away
+ * (`| head`) ends what is printed, not what is done.
+ */
+function writerTo(fd: 1 | 2, open: () => NodeJS.WriteStream): (text: string) => void {
+  let stream: NodeJS.WriteStream | undefined;
+  let isClosed = false;
+  const goOn = (rest: Uint8Array): void => {
+    if (stream === undefined) {
+      stream = open();
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE') throw error;
+      });
+    }
+    stream.write(rest);
+  };
+  return (text) => {
+    if (isClosed) return;
+    const bytes = Buffer.from(text);
+    if (stream !== undefined) return goOn(bytes);
+    let done = 0;
+    try {
+      while (done < bytes.length) done += fs.writeSync(fd, bytes, done);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') goOn(bytes.subarray(done));
+      else if (code === 'EPIPE' || code === 'EBADF') isClosed = true;
+      else throw error;
+    }
+  };
+}
