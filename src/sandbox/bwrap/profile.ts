@@ -17,7 +17,7 @@ export interface ProfileInput {
 }
 
 /** Descriptors of the bwrap process; 3 to 8 are the supervisor's. */
-export const bwrapFds = { args: 9, seccomp: 10, info: 11 } as const;
+export const bwrapFds = { args: 9, seccomp: 10, info: 11, block: 12 } as const;
 
 const privateBytes = 268_435_456;
 
@@ -26,7 +26,7 @@ export function bwrapArgs(input: ProfileInput): string[] {
   const { spec } = input;
   const isolation = '--unshare-all --unshare-user --die-with-parent --new-session --as-pid-1';
   const identity = '--uid 1000 --gid 1000 --hostname sandbox --cap-drop ALL --clearenv';
-  const fds = `--seccomp ${bwrapFds.seccomp} --info-fd ${bwrapFds.info}`;
+  const fds = `--seccomp ${bwrapFds.seccomp} --info-fd ${bwrapFds.info} --block-fd ${bwrapFds.block}`;
   return [
     ...words(`${isolation}${input.features.has('disable-userns') ? ' --disable-userns' : ''} ${identity}`),
     ...systemMounts(),

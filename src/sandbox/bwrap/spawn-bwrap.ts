@@ -9,7 +9,7 @@ export interface BwrapProcess {
   readonly pid: number;
   /** PID 1 of the sandbox, by its host number; -1 when there is none. */
   readonly innerPid: Promise<number>;
-  /** It has no options, and does nothing, until then. */
+  /** With everything set up, PID 1 runs nothing until then. */
   proceed(): void;
   kill(): void;
   /** With what it said on standard error. */
@@ -27,7 +27,7 @@ export interface SpawnBwrapOptions {
 
 /** Starts it as an unprivileged user, with nothing of this process's environment or descriptors. Options travel by a pipe. */
 export function spawnBwrap(options: SpawnBwrapOptions): BwrapProcess {
-  const cover = coverLeakedFds(['ignore', 'ignore', 'pipe', ...options.supervisorFds, 'pipe', 'pipe', 'pipe']);
+  const cover = coverLeakedFds(['ignore', 'ignore', 'pipe', ...options.supervisorFds, 'pipe', 'pipe', 'pipe', 'pipe']);
   const end = options.args.indexOf('--');
   let child: ChildProcess;
   try {
@@ -49,6 +49,7 @@ export function spawnBwrap(options: SpawnBwrapOptions): BwrapProcess {
   const pipe = (fd: number): Readable & Writable => child.stdio[fd] as Readable & Writable;
   child.stderr?.on('data', (bytes: Buffer) => errors.push(bytes));
   for (const fd of Object.values(bwrapFds)) pipe(fd).on('error', () => {}); // silent-ok: `ended` says why it stopped reading
+  pipe(bwrapFds.args).end(optionText);
   pipe(bwrapFds.seccomp).end(options.filter);
   const ended = Promise.withResolvers<string>();
   child.on('error', (error) => ended.resolve(error.message));
@@ -56,7 +57,7 @@ export function spawnBwrap(options: SpawnBwrapOptions): BwrapProcess {
   return {
     pid: child.pid ?? -1,
     innerPid: readInnerPid(pipe(bwrapFds.info)),
-    proceed: () => void pipe(bwrapFds.args).end(optionText),
+    proceed: () => void pipe(bwrapFds.block).end('1'),
     kill: () => void child.kill('SIGKILL'),
     ended: ended.promise,
   };

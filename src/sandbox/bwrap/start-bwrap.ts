@@ -30,9 +30,10 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
   const group = await openLimits(context, prepared, stack);
   const bwrap = launch(context, prepared);
   stack.defer(async () => endProcess(bwrap, group));
-  await announced;
-  await limitOrExplain(bwrap, group);
   prepared.registration.update({ processes: [identifyProcess(bwrap.pid)].filter((found) => found !== undefined) });
+  const innerPid = await Promise.race([bwrap.innerPid, bwrap.ended.then(() => -1)]);
+  await announced;
+  await limitOrExplain(bwrap, { group, innerPid });
   bwrap.proceed();
   void bwrap.ended.then((said) => prepared.channel.markGone(said === '' ? 'bwrap ended' : said));
   const giveUp = async (): Promise<string> => {
@@ -40,14 +41,17 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
     return await bwrap.ended;
   };
   await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
-  return await finishSandbox(prepared, { group, memberPid: await bwrap.innerPid, stack });
+  return await finishSandbox(prepared, { group, memberPid: innerPid, stack });
 }
 
-/** bwrap waits for its options, so all that it starts is under the limits. One that cannot be put under them gets none. */
-async function limitOrExplain(bwrap: BwrapProcess, group: ResourceGroup | undefined): Promise<void> {
-  if (bwrap.pid < 0) return;
+/** PID 1 waits with its mounts made, so all that it starts is under the limits. One that cannot be put under them never goes on. */
+async function limitOrExplain(
+  bwrap: BwrapProcess,
+  limited: { readonly group: ResourceGroup | undefined; readonly innerPid: number },
+): Promise<void> {
+  if (limited.innerPid < 0) return;
   try {
-    group?.add(bwrap.pid);
+    limited.group?.add(limited.innerPid);
   } catch (error) {
     bwrap.kill();
     const said = await bwrap.ended;
@@ -65,7 +69,7 @@ async function openLimits(context: StartBwrapContext, prepared: Prepared, stack:
   prepared.registration.update({ cgroups: folders });
   const { limits } = prepared.spec;
   stack.defer(async () => removeGroups(folders));
-  return openGroup(context.cgroups, name, limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses + 1 });
+  return openGroup(context.cgroups, name, limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses });
 }
 
 function launch(context: StartBwrapContext, prepared: Prepared): BwrapProcess {
