@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { promisify } from 'node:util';
@@ -46,6 +47,8 @@ async function reapOne(record: SandboxRecord): Promise<void> {
   for (const container of record.containers) await removeOrphanedContainer(container);
   for (const process of record.processes) await waitForEnd(process, 2000);
   await removeGroups(record.cgroups);
+  const busy = record.cgroups.filter((folder) => existsSync(folder));
+  if (busy.length > 0) throw new Error(`${busy.join(', ')} still has processes`);
   if (record.workspace !== undefined) {
     const { folder, sinceMs, masked } = record.workspace;
     await removeHostActs(folder, { sinceMs, masked: new Set(masked), deep: true });

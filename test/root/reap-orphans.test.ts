@@ -101,11 +101,14 @@ for (const driver of ['bwrap', 'oci'] as const) {
 }
 
 test('the commands of a killed process die with it, before anything is reaped', { skip, timeout: 60_000 }, async (t) => {
-  const { child, isRunning } = await holdSandbox(t, 'bwrap', 12_345);
+  const { child, id, runtimeDir, isRunning } = await holdSandbox(t, 'bwrap', 12_345);
   assert.ok(isRunning());
 
   child.kill('SIGKILL');
   for (let waits = 0; waits < 100 && isRunning(); waits += 1) await sleep(20);
 
   assert.equal(isRunning(), false);
+  assert.notDeepEqual(traces(id), []);
+  await reapOrphans(runtimeDir);
+  assert.deepEqual(traces(id), []);
 });
