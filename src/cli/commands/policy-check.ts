@@ -1,7 +1,7 @@
 import { ClawholdError } from '../../contracts/errors.ts';
 import type { AgentId } from '../../contracts/ids.ts';
 import { compilePolicy, type PolicySnapshot } from '../../governance/policy-snapshot.ts';
-import type { PolicyContext } from './policy-context.ts';
+import type { PolicyContext, ResourcesOf } from './policy-context.ts';
 
 export interface PolicyCheck {
   readonly isGood: boolean;
@@ -18,16 +18,19 @@ export async function checkPolicy(context: PolicyContext): Promise<PolicyCheck> 
   const agents = await context.agentIds();
   const problems = new Set<string>();
   const warnings = new Set<string>();
-  const check = (sources: Parameters<typeof compilePolicy>[0]): void => {
+  const check = (sources: Parameters<typeof compilePolicy>[0], resourcesOf?: ResourcesOf): void => {
     try {
-      for (const warning of deadGrants(compilePolicy(sources, { tools: context.tools }))) warnings.add(warning);
+      for (const warning of deadGrants(
+        compilePolicy(sources, { tools: context.tools, ...(resourcesOf === undefined ? {} : { resourcesOf }) }),
+      ))
+        warnings.add(warning);
     } catch (error) {
       if (!(error instanceof ClawholdError)) throw error;
       problems.add(error.message);
     }
   };
   check(files);
-  if (problems.size === 0) for (const agent of agents) check([...files, await context.agentFile(agent)]);
+  if (problems.size === 0) for (const agent of agents) check([...files, await context.agentFile(agent)], await context.resourcesOf(agent));
   return { isGood: problems.size === 0, agents, problems: [...problems], warnings: [...warnings] };
 }
 

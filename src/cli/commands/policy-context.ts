@@ -31,5 +31,8 @@ export interface RecordedFilter {
 
 /** The policy of one agent as it is now, with its examples checked. @throws FixRequestError with file and line */
 export async function currentPolicy(context: PolicyContext, agent: AgentId): Promise<PolicySnapshot> {
-  return compilePolicy([...(await context.policyFiles()), await context.agentFile(agent)], { tools: context.tools });
+  return compilePolicy([...(await context.policyFiles()), await context.agentFile(agent)], {
+    tools: context.tools,
+    resourcesOf: await context.resourcesOf(agent),
+  });
 }

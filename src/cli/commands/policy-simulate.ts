@@ -13,7 +13,9 @@ export async function simulateProposal(context: PolicyContext, proposed: PolicyS
   const simulation = { calls: 0, changed: [] as Simulation['changed'][number][] };
   for await (const call of context.recorded(filter)) {
     const agent = parseAgentId(call.request.agent);
-    const policy = policies.get(agent) ?? compilePolicy(await sourcesFor(context, files, agent), { tools: context.tools });
+    const policy =
+      policies.get(agent) ??
+      compilePolicy(await sourcesFor(context, files, agent), { tools: context.tools, resourcesOf: await context.resourcesOf(agent) });
     policies.set(agent, policy);
     const { calls, changed } = await simulatePolicy(one(call), policy);
     simulation.calls += calls;
