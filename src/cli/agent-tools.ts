@@ -1,9 +1,10 @@
 import fs from 'node:fs/promises';
 import type { Clock } from '../contracts/clock.ts';
-import type { LoadedAgent } from '../worker/load-agent.ts';
-import type { OpenTools } from '../worker/worker-context.ts';
+import type { AgentRoots } from '../worker/agent-of-record.ts';
+import type { OpenTools, ToolFacts } from '../worker/worker-context.ts';
 import { isRefused, openRoots } from '../tools/guard.ts';
-import { classifyPath, type RootPath } from '../tools/path.ts';
+import { closedRoots } from '../tools/closed-roots.ts';
+import { classifyPath, type RootName, type RootPath } from '../tools/path.ts';
 import { resourcesOf } from '../tools/resources.ts';
 import { restoreFile } from '../tools/restore-file.ts';
 import { targetHash } from '../tools/target-hash.ts';
@@ -16,24 +17,17 @@ export interface AgentToolsOptions {
 }
 
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */
-export async function openAgentTools(
-  agent: Pick<LoadedAgent, 'id' | 'dir' | 'config' | 'workspace' | 'roots'>,
-  options: AgentToolsOptions,
-): Promise<OpenTools> {
+export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptions): Promise<OpenTools> {
   await fs.mkdir(agent.workspace, { recursive: true, mode: 0o755 });
-  const specs = [
-    { name: 'workspace', dir: agent.workspace, access: 'write' as const },
-    { name: 'agent', dir: agent.dir, access: 'write' as const, memory: agent.config.memory ?? [] },
-    ...agent.roots.map(({ name, dir }) => ({ name, dir, access: 'read' as const })),
-  ];
-  const roots = await openRoots(specs, { protectedDirs: options.protectedDirs });
+  const roots = await openRoots(rootNames(agent), { protectedDirs: options.protectedDirs });
+  const names = coreTools.map((tool) => tool.name);
   const at = (target: string): RootPath => {
     const place = classifyPath(target, roots.names);
     if ('outside' in place) throw new TypeError(`the recorded target ${JSON.stringify(target)} ${place.why}`);
     return place;
   };
   return {
-    tools: openToolSet({ roots, clock: options.clock, names: coreTools.map((tool) => tool.name) }),
+    tools: openToolSet({ roots, clock: options.clock, names }),
     resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names),
     targetHash: async (target) => targetHash(roots, target),
     readTarget: async (target) => {
@@ -44,4 +38,19 @@ export async function openAgentTools(
       (await restoreFile(roots, { target, expect, ...(beforeBytes === undefined ? {} : { beforeBytes }) }))?.text,
     [Symbol.asyncDispose]: async () => await roots[Symbol.asyncDispose](),
   };
+}
+
+/** The same tools with nothing behind them: no folder is opened or made. */
+export function describeAgentTools(agent: AgentRoots, clock: Clock): ToolFacts {
+  const roots = closedRoots(rootNames(agent));
+  const names = coreTools.map((tool) => tool.name);
+  return { tools: openToolSet({ roots, clock, names }), resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names) };
+}
+
+function rootNames(agent: AgentRoots): RootName[] {
+  return [
+    { name: 'workspace', dir: agent.workspace, access: 'write' },
+    { name: 'agent', dir: agent.dir, access: 'write', memory: agent.config.memory ?? [] },
+    ...agent.roots.map(({ name, dir }) => ({ name, dir, access: 'read' as const })),
+  ];
 }

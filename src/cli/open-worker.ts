@@ -26,6 +26,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     redactor,
     openModel: async (ref) => await openModel({ llm, env: app.env, homeDir: home.dir, ...(ref === undefined ? {} : { ref }) }),
     openTools: async (agent) => await app.openTools(agent),
+    describeTools: async (agent) => (await import('./agent-tools.ts')).describeAgentTools(agent, systemClock),
     policyFiles: async () => await app.policyFiles(),
     approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options }, item),
     emit: options.emit,

@@ -7,7 +7,7 @@ import { compilePolicy, type PolicySnapshot } from '../governance/policy-snapsho
 import type { Redactor } from '../governance/redact.ts';
 import type { Objects } from '../state/objects.ts';
 import { compileOptions } from './compile-options.ts';
-import type { OpenTools } from './worker-context.ts';
+import type { ToolFacts } from './worker-context.ts';
 
 /** What a run is made of besides its item: frozen when it is accepted, the same for a resume and a replay. */
 export interface RunInputs {
@@ -36,7 +36,7 @@ export async function pinInputs(objects: Objects, inputs: RunInputs, policy: Pol
 export async function readPinned(
   objects: Objects,
   pinned: PinnedInputs,
-  tools: OpenTools,
+  tools: ToolFacts,
 ): Promise<RunInputs & { readonly snapshot: PolicySnapshot }> {
   const text = async (sha: Sha256): Promise<string> => Buffer.from(await objects.get(sha)).toString('utf8');
   const files = await Promise.all(pinned.files.map(async (file) => [file.name, await text(file.sha256)] as const));

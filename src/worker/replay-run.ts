@@ -7,8 +7,8 @@ import { canonicalJson, hashJson } from '../contracts/json.ts';
 import { decide } from '../governance/decide.ts';
 import type { PolicySnapshot } from '../governance/policy-snapshot.ts';
 import { readJournal } from '../state/journal.ts';
+import { agentOfRecord } from './agent-of-record.ts';
 import { agentRunOf } from './continue-run.ts';
-import { loadAgent } from './load-agent.ts';
 import { readPinned } from './pinned.ts';
 import { walkRecord, type Seen } from './walk-record.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -57,9 +57,7 @@ export async function replayRun(ctx: WorkerContext, id: RunId, policy?: PolicySn
       'worker.journal-empty',
       `The journal of run ${id} holds nothing to replay: the run ended before it was accepted.`,
     );
-  const { tenant, agent: name, workspace } = accepted.item;
-  const agent = await loadAgent(ctx.home, { tenant, agent: name, ...(workspace === undefined ? {} : { workspace }) });
-  await using tools = await ctx.openTools(agent);
+  const tools = await ctx.describeTools(await agentOfRecord(ctx, accepted));
   const run = agentRunOf(accepted, await readPinned(ctx.objects(row.tenant), accepted.pinned, tools));
   const seen: Seen = { prompts: [], turns: [] };
   const endedEarly = await walkRecord(ctx, { run, entries, accepted, seen, tools });

@@ -4,7 +4,7 @@ import type { JournalEntry } from '../contracts/journal.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { Tool, ToolSet } from '../contracts/tool.ts';
 import type { AcceptedEntry } from './continue-run.ts';
-import type { OpenTools, WorkerContext } from './worker-context.ts';
+import type { ToolFacts, WorkerContext } from './worker-context.ts';
 
 /** What the loop would send and decide, in order. */
 export interface Seen {
@@ -17,7 +17,7 @@ export interface WalkInput {
   readonly entries: readonly JournalEntry[];
   readonly accepted: AcceptedEntry;
   readonly seen: Seen;
-  readonly tools: OpenTools;
+  readonly tools: ToolFacts;
 }
 
 /** The record holds nothing further: a replay never acts. */

@@ -12,7 +12,7 @@ import type { Redactor } from '../governance/redact.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
 import type { Runs } from '../state/runs.ts';
-import type { LoadedAgent } from './load-agent.ts';
+import type { AgentRoots } from './agent-of-record.ts';
 
 /** An agent's tools, open on its roots. */
 export interface OpenTools extends Pick<RunAgentContext, 'tools' | 'resourcesOf' | 'targetHash'>, AsyncDisposable {
@@ -24,6 +24,9 @@ export interface OpenTools extends Pick<RunAgentContext, 'tools' | 'resourcesOf'
     restore: { readonly beforeBytes: Uint8Array | undefined; readonly expect: Sha256 },
   ): Promise<string | undefined>;
 }
+
+/** What can be known of a call without making it. */
+export type ToolFacts = Pick<OpenTools, 'tools' | 'resourcesOf'>;
 
 /** The part of an installation that a worker needs; the wiring fills it. */
 export interface WorkerContext {
@@ -39,7 +42,9 @@ export interface WorkerContext {
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;
   readonly redactor: Redactor;
   readonly openModel: (ref: string | undefined) => Promise<ModelClient>;
-  readonly openTools: (agent: Pick<LoadedAgent, 'id' | 'dir' | 'config' | 'workspace' | 'roots'>) => Promise<OpenTools>;
+  readonly openTools: (agent: AgentRoots) => Promise<OpenTools>;
+  /** The same tools with nothing behind them, for a record that is walked again. */
+  readonly describeTools: (agent: AgentRoots) => Promise<ToolFacts>;
   /** Platform and tenant policy as they are on the disk now. */
   readonly policyFiles: (tenant: TenantId) => Promise<readonly PolicySource[]>;
   readonly approvalDesk: (item: RunItem) => ApprovalDesk;

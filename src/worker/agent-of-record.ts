@@ -1,0 +1,27 @@
+import path from 'node:path';
+import { agentConfig } from '../contracts/config.ts';
+import type { JournalEntry } from '../contracts/journal.ts';
+import type { LoadedAgent } from './load-agent.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/** What a run's tools depend on. */
+export type AgentRoots = Pick<LoadedAgent, 'id' | 'dir' | 'config' | 'workspace' | 'roots'>;
+
+/** The agent as it was when the run was accepted: its folder may have changed since, or be gone. */
+export async function agentOfRecord(
+  ctx: Pick<WorkerContext, 'home' | 'objects'>,
+  { item, pinned }: Extract<JournalEntry, { kind: 'accepted' }>,
+): Promise<AgentRoots> {
+  const { parse } = await import('yaml');
+  const file = pinned.files.find(({ name }) => name === 'agent.yaml');
+  const text = file === undefined ? 'version: 1' : Buffer.from(await ctx.objects(item.tenant).get(file.sha256)).toString('utf8');
+  const config = agentConfig.parse(parse(text));
+  const at = (folder: string): string => path.resolve(ctx.home.root, folder);
+  return {
+    id: item.agent,
+    dir: ctx.home.agentDir(item.tenant, item.agent),
+    config,
+    workspace: at(item.workspace ?? config.workspace ?? 'workspace'),
+    roots: Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: at(folder) })),
+  };
+}
