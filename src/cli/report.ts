@@ -1,7 +1,6 @@
-import { CommanderError } from 'commander';
 import { ClawholdError, reasonOf } from '../contracts/errors.ts';
 import { makeVisible } from '../governance/visible.ts';
-import { exitCodeOfError, exitCodes, type ExitCode } from './exit-codes.ts';
+import { exitCodeOfError, type ExitCode } from './exit-codes.ts';
 import type { Io } from './io.ts';
 
 interface Told {
@@ -11,12 +10,7 @@ interface Told {
 }
 
 /** Tells a failure once: one JSON document for programs, one sentence for people; gives the exit code. */
-export function report(io: Io, error: unknown, argv: readonly string[]): ExitCode {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return exitCodes.done;
-    print(io, { code: 'cli.usage', message: usageSentence(error, argv), remedy: 'fix-request' });
-    return exitCodes.usage;
-  }
+export function report(io: Io, error: unknown): ExitCode {
   if (error instanceof ClawholdError) print(io, { code: error.code, message: error.message, remedy: error.remedy });
   else if (isSystemError(error)) print(io, { code: 'cli.disk', message: systemSentence(error), remedy: 'retry' });
   else {
@@ -24,13 +18,6 @@ export function report(io: Io, error: unknown, argv: readonly string[]): ExitCod
     if (error instanceof Error) io.err(`${error.stack ?? ''}\n`);
   }
   return exitCodeOfError(error);
-}
-
-function usageSentence(error: CommanderError, argv: readonly string[]): string {
-  const verb = argv.find((word) => !word.startsWith('-')) ?? '';
-  if (error.code === 'commander.help') return `clawhold ${verb} needs a sub-command. See clawhold ${verb} --help.`;
-  const said = error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' ');
-  return `${said}${/[.!?)]$/.test(said) ? '' : '.'} See --help.`;
 }
 
 const systemCodes: ReadonlySet<string> = new Set([

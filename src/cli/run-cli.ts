@@ -1,19 +1,22 @@
-import { Command } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { RunStopped } from '../agent/run-signal.ts';
 import { version } from './build-id.ts';
+import { commandExamples } from './command-examples.ts';
 import type { CommandContext } from './command.ts';
 import { commandTable } from './command-table.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { processIo } from './process-io.ts';
 import { report } from './report.ts';
+import { pathOf, unknownCommand, usageError } from './usage-sentence.ts';
 import { processEnv, wire } from './wire.ts';
 
 /** Runs one command line to its end and gives the exit code. */
-export async function runCli(argv: readonly string[]): Promise<ExitCode> {
+export async function runCli(given: readonly string[]): Promise<ExitCode> {
+  const argv = withHelpAsFlag(given);
   const env = processEnv();
   const io = processIo(env['NO_COLOR'] === undefined || env['NO_COLOR'] === '');
-  io.isJson = argv.includes('--json') || argv.includes('--events');
+  io.isJson = flagsOf(argv).some((word) => word === '--json' || word === '--events');
   let code: ExitCode = exitCodes.done;
   const stop = stopOnSignals(io);
   try {
@@ -22,38 +25,61 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
     const program = await programFor(argv, context);
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    code = report(io, error, argv);
+    if (!isHelp(error)) code = report(io, error);
   } finally {
     stop.off();
   }
   return code;
 }
 
+/** `help ask` is `ask --help`. */
+function withHelpAsFlag(argv: readonly string[]): readonly string[] {
+  const first = argv.findIndex((word) => !word.startsWith('-'));
+  return argv[first] === 'help' ? [...argv.toSpliced(first, 1), '--help'] : argv;
+}
+
+/** What stands before `--` is for the program. */
+function flagsOf(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+/** `--help` and `--version` have printed what was asked for. */
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+const footer = `
+Every command takes --json, and --help for its options and an example.
+Exit codes: 0 done, 1 error, 2 usage or configuration, 3 denied, 4 approval needed,
+5 no sandbox, 6 ledger does not verify, 7 limit reached, 124 timed out, 130 interrupted.`;
+
 /** The whole program for `--help`; otherwise only the command that is meant. */
 async function programFor(argv: readonly string[], context: CommandContext): Promise<Command> {
   const program = new Command('clawhold').description('Runs autonomous agents under one policy decision and a tamper-evident record.');
-  program.version(version(), '-V, --version').enablePositionalOptions().exitOverride();
-  program.configureOutput({ writeOut: (text) => context.io.out(text), writeErr: () => {} });
-  program.addHelpText(
-    'after',
-    '\nEvery command takes --json, and --help for its options.\nExit codes: 0 done, 1 error, 2 usage or config, 3 denied, 4 approval needed, 6 ledger verification failed, 7 limit, 124 timed out, 130 interrupted.',
-  );
-  const verb = argv.find((word) => !word.startsWith('-'));
+  program.version(version(), '-V, --version').enablePositionalOptions().helpCommand(false).addHelpText('after', footer);
+  const verb = flagsOf(argv).find((word) => !word.startsWith('-'));
   for (const entry of commandTable) {
     const command = program.command(entry.name).description(entry.summary);
-    if (entry.name !== verb) continue;
-    (await entry.load()).command.configure(command, context);
-    finish(command, context);
+    if (entry.name === verb) (await entry.load()).command.configure(command, context);
   }
+  finish(program, context, verb ?? '');
+  if (verb !== undefined && argv.includes('--help') && !commandTable.some(({ name }) => name === verb)) throw unknownCommand(program, verb);
   if (argv.length === 0) program.action(() => program.outputHelp());
   return program;
 }
 
-/** What every command has. */
-function finish(command: Command, context: CommandContext): void {
-  command.exitOverride().configureOutput({ writeOut: (text) => context.io.out(text), writeErr: () => {} });
-  if (command.commands.length === 0) command.option('--json', 'print one JSON document');
-  for (const sub of command.commands) finish(sub, context);
+/** What every command has; of the program's own, only the one that is meant. */
+function finish(command: Command, context: CommandContext, verb?: string): void {
+  command.exitOverride((error) => {
+    throw isHelp(error) ? error : usageError(error, command);
+  });
+  command.configureOutput({ writeOut: (text) => context.io.out(text), writeErr: () => {} });
+  const json = new Option('--json', 'print one JSON document');
+  command.addOption(command.commands.length === 0 ? json : json.hideHelp());
+  const examples = commandExamples[pathOf(command)] ?? [];
+  if (examples.length > 0) command.addHelpText('after', `\nExample${examples.length === 1 ? '' : 's'}:\n  ${examples.join('\n  ')}`);
+  for (const sub of command.commands) if (verb === undefined || sub.name() === verb) finish(sub, context);
 }
 
 /** The first Ctrl-C ends what runs cleanly, the second at once. */
