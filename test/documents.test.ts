@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { generatedParts, withPart } from '../build/generated-docs.ts';
-import { agentConfig, clawholdConfig, defaultLimits, llmConfig, policyFile } from '../src/contracts/config.ts';
+import { agentConfig, brokerPolicy, clawholdConfig, defaultLimits, llmConfig, policyFile } from '../src/contracts/config.ts';
 import { ledgerEvents } from '../src/contracts/ledger.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
 import { sectionOf, tableRows } from './documents/read-markdown.ts';
@@ -12,7 +12,13 @@ import { schemaFields, topFields } from './documents/schema-fields.ts';
 const root = path.join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 
-const configFiles = { 'clawhold.yaml': clawholdConfig, 'llm.yaml': llmConfig, 'agent.yaml': agentConfig, 'policy.yaml': policyFile };
+const configFiles = {
+  'clawhold.yaml': clawholdConfig,
+  'llm.yaml': llmConfig,
+  'agent.yaml': agentConfig,
+  'policy.yaml': policyFile,
+  'broker.yaml': brokerPolicy,
+};
 for (const [file, schema] of Object.entries(configFiles)) {
   test(`docs/CONFIG.md has exactly the fields of ${file}, each with its meaning and default`, () => {
     const rows = tableRows(sectionOf(read('docs/CONFIG.md'), file));
