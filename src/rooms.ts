@@ -60,4 +60,13 @@ export const rooms: Readonly<Record<string, Room>> = {
 };
 
 /** Built-ins and packages that need a `mayLoad` entry: everywhere else they are refused. */
-export const guardedModules: readonly string[] = ['node:sqlite', 'node:child_process', 'eventsource-parser', '@vscode/ripgrep', 'diff'];
+export const guardedModules: readonly string[] = [
+  'node:sqlite',
+  'node:child_process',
+  'node:dns',
+  'node:tls',
+  'htmlparser2',
+  'eventsource-parser',
+  '@vscode/ripgrep',
+  'diff',
+];

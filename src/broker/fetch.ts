@@ -70,10 +70,12 @@ export async function fetchThroughEdge(edge: Edge, request: FetchRequest, option
   const redirects: string[] = [];
   for (;;) {
     const fetched = await fetchOnce(edge, { url, method, headers, body: request.body }, options);
-    const next = safeMethods.has(method) ? nextUrl(edge, fetched, url) : undefined;
+    const next = safeMethods.has(method) ? nextUrl(fetched, url) : undefined;
     if (next === undefined) return { ...fetched, redirects };
-    if (redirects.length >= maxRedirects) throw new EgressError('egress.bad-answer', `The server redirects more than ${maxRedirects} times. Ask for the last address.`);
-    if (url.isSecure && !next.isSecure) throw new EgressError('egress.bad-answer', 'The server redirects from https to http, which is refused. Ask for another address.');
+    if (redirects.length >= maxRedirects)
+      throw new EgressError('egress.bad-answer', `The server redirects more than ${maxRedirects} times. Ask for the last address.`);
+    if (url.isSecure && !next.isSecure)
+      throw new EgressError('egress.bad-answer', 'The server redirects from https to http, which is refused. Ask for another address.');
     redirects.push(url.shown);
     if (hostPortText(next.at) !== hostPortText(url.at)) headers = headers.filter(([name]) => name !== 'authorization' && name !== 'cookie');
     url = next;
@@ -96,15 +98,21 @@ interface One {
   readonly body: string | undefined;
 }
 
-async function fetchOnce({ world, placeholders }: Edge, { url, method, headers, body }: One, options: FetchOptions): Promise<Omit<Fetched, 'redirects'>> {
+async function fetchOnce(
+  { world, placeholders }: Edge,
+  { url, method, headers, body }: One,
+  options: FetchOptions,
+): Promise<Omit<Fetched, 'redirects'>> {
   const fault = options.hopFault?.({ url: url.shown, at: url.at, method });
   if (fault !== undefined) throw new EgressError('egress.not-granted', `${method} ${url.shown} is refused: ${fault}`);
   const admission = await admit(world, url.at);
   const target = { path: url.path, query: url.query };
   admitRequest(admission, method, target);
   const bytes = Buffer.from(reveal(placeholders, body ?? ''), 'utf8');
-  const framing = bytes.length === 0 && safeMethods.has(method) ? ({ kind: 'none' } as const) : ({ kind: 'length', bytes: bytes.length } as const);
-  if (bytes.length > world.limits.bytesUp) throw new EgressError('egress.too-large', `The body has more than ${world.limits.bytesUp} bytes. Send less.`);
+  const framing =
+    bytes.length === 0 && safeMethods.has(method) ? ({ kind: 'none' } as const) : ({ kind: 'length', bytes: bytes.length } as const);
+  if (bytes.length > world.limits.bytesUp)
+    throw new EgressError('egress.too-large', `The body has more than ${world.limits.bytesUp} bytes. Send less.`);
   const carried = await carry(
     world,
     { admission, isSecure: url.isSecure, method, target, headers, framing, body: bytes.length === 0 ? none() : once(bytes) },
@@ -117,7 +125,8 @@ async function fetchOnce({ world, placeholders }: Edge, { url, method, headers, 
     const shownHeaders = carried.answer.headers.map(([name, value]) => [name, conceal(placeholders, value)] as const);
     return { url: url.shown, status: carried.answer.status, headers: shownHeaders, body: concealBytes(placeholders, received), isCut };
   } catch (error) {
-    const failure = error instanceof EgressError ? error : new EgressError('egress.bad-answer', 'The answer broke off. Try again.', { cause: error });
+    const failure =
+      error instanceof EgressError ? error : new EgressError('egress.bad-answer', 'The answer broke off. Try again.', { cause: error });
     await carried.abandon(failure.code);
     throw failure;
   }
@@ -128,21 +137,36 @@ function parseUrl({ placeholders }: Pick<Edge, 'placeholders'>, raw: string): Ch
   const match = /^(https?):\/\/([^/?#\\@\s]+)([/?][^\\]*)?$/i.exec(raw.replace(/#.*$/s, ''));
   const parsed = match === null || /[\0-\x20\x7f]/.test(raw) ? null : URL.parse(reveal(placeholders, raw));
   if (match === null || parsed === null)
-    throw new EgressError('egress.bad-request', `The address ${JSON.stringify(raw.slice(0, 300))} is refused, because it is not a plain http or https address. Write it plainly.`);
+    throw new EgressError(
+      'egress.bad-request',
+      `The address ${JSON.stringify(raw.slice(0, 300))} is refused, because it is not a plain http or https address. Write it plainly.`,
+    );
   const isSecure = parsed.protocol === 'https:';
   const at = parseHostPort(match[2] ?? '', isSecure ? 443 : 80);
-  if (parsed.hostname !== at.host) throw new EgressError('egress.bad-host', `The address ${JSON.stringify(raw.slice(0, 300))} is refused, because its host can be read in two ways.`);
-  return { at, isSecure, path: parsed.pathname, query: parsed.search, shown: conceal(placeholders, `${parsed.protocol}//${parsed.host}${parsed.pathname}${parsed.search}`) };
+  if (parsed.hostname !== at.host)
+    throw new EgressError(
+      'egress.bad-host',
+      `The address ${JSON.stringify(raw.slice(0, 300))} is refused, because its host can be read in two ways.`,
+    );
+  return {
+    at,
+    isSecure,
+    path: parsed.pathname,
+    query: parsed.search,
+    shown: conceal(placeholders, `${parsed.protocol}//${parsed.host}${parsed.pathname}${parsed.search}`),
+  };
 }
 
-function nextUrl(edge: Edge, { status, headers }: Pick<Fetched, 'status' | 'headers'>, from: CheckedUrl): CheckedUrl | undefined {
+function nextUrl({ status, headers }: Pick<Fetched, 'status' | 'headers'>, from: CheckedUrl): CheckedUrl | undefined {
   const location = headers.find(([name]) => name === 'location')?.[1];
   if (location === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined;
   const base = `${from.isSecure ? 'https' : 'http'}://${hostPortText(from.at)}${from.path}`;
-  // A full address is read as it is written; only what is relative needs the base.
-  if (/^[a-z][a-z0-9+.-]*:/i.test(location)) return parseUrl(edge, location);
-  if (/^[\\/]{2}/.test(location)) return parseUrl(edge, `${from.isSecure ? 'https' : 'http'}:${location}`);
-  return parseUrl(edge, URL.parse(location, base)?.href ?? '');
+  // A full address is read as it is written; only what is relative needs the base. A server's word never puts a secret
+  // in, so it is read without any.
+  const bare = { placeholders: new Map<string, string>() };
+  if (/^[a-z][a-z0-9+.-]*:/i.test(location)) return parseUrl(bare, location);
+  if (/^[\\/]{2}/.test(location)) return parseUrl(bare, `${from.isSecure ? 'https' : 'http'}:${location}`);
+  return parseUrl(bare, URL.parse(location, base)?.href ?? '');
 }
 
 const forbidden: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection']);
@@ -151,16 +175,24 @@ function headersOf({ placeholders }: Edge, { headers = {} }: FetchRequest): Head
   const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), reveal(placeholders, value)] as const);
   for (const [name, value] of given) {
     if (forbidden.has(name) || !/^[!#$%&'*+\-.^_`|~0-9a-z]{1,100}$/.test(name) || /[^\t\x20-\x7e]/.test(value))
-      throw new EgressError('egress.bad-request', `The header ${JSON.stringify(name.slice(0, 100))} is refused, because it frames the request or holds control characters. Leave it out.`);
+      throw new EgressError(
+        'egress.bad-request',
+        `The header ${JSON.stringify(name.slice(0, 100))} is refused, because it frames the request or holds control characters. Leave it out.`,
+      );
   }
   const names = new Set(given.map(([name]) => name));
-  const usual: Headers = [['user-agent', 'clawhold'] as const, ['accept', '*/*'] as const, ['accept-encoding', 'identity'] as const].filter(([name]) => !names.has(name));
+  const usual: Headers = [['user-agent', 'clawhold'] as const, ['accept', '*/*'] as const, ['accept-encoding', 'identity'] as const].filter(
+    ([name]) => !names.has(name),
+  );
   return [...endToEnd(given), ...usual];
 }
 
 /** `{{secret:NAME}}` to this run's placeholder, which the edge knows. A name that the run does not have stays as it is. */
 function reveal(placeholders: Edge['placeholders'], text: string): string {
-  return text.replaceAll(/(?:\{\{|%7B%7B)secret(?::|%3A)([A-Z][A-Z0-9_]{0,62})(?:\}\}|%7D%7D)/gi, (whole, name: string) => placeholders.get(name) ?? whole);
+  return text.replaceAll(
+    /(?:\{\{|%7B%7B)secret(?::|%3A)([A-Z][A-Z0-9_]{0,62})(?:\}\}|%7D%7D)/gi,
+    (whole, name: string) => placeholders.get(name) ?? whole,
+  );
 }
 
 function conceal(placeholders: Edge['placeholders'], text: string): string {

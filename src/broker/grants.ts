@@ -143,12 +143,24 @@ async function issue(world: GrantsWorld, request: GrantRequest): Promise<IssuedG
   const { id, expiresMs } = held;
   const risk = rule.risk === undefined ? {} : { risk: rule.risk };
   const expires = new Date(expiresMs).toISOString();
-  await ledger.append({ type: 'broker.grant', ...frame(context, request), grant: id, hosts: [...rule.hosts], expires, policy: held.policy, ...risk });
+  await ledger.append({
+    type: 'broker.grant',
+    ...frame(context, request),
+    grant: id,
+    hosts: [...rule.hosts],
+    expires,
+    policy: held.policy,
+    ...risk,
+  });
   open.set(id, { claims: held, state: 'open' });
   return { ok: true, token: sign(world.key, held), grantId: id, expiresMs, hosts: rule.hosts, ...risk };
 }
 
-function claimsOf({ clock }: GrantsContext, request: GrantRequest, { policy, seconds }: { readonly policy: Sha256; readonly seconds: number }): Claims {
+function claimsOf(
+  { clock }: GrantsContext,
+  request: GrantRequest,
+  { policy, seconds }: { readonly policy: Sha256; readonly seconds: number },
+): Claims {
   const { tool, tenant, run, session, agent, executor, lease } = request;
   const expiresMs = clock.now() + Math.min(maxLifeMs, seconds * 1000);
   return { id: randomBytes(16).toString('hex'), tool, tenant, run, session, agent, executor, lease, policy, expiresMs };

@@ -25,18 +25,52 @@ function decodeText(body: Buffer, charset: string): string | undefined {
   }
 }
 
-const unseen: ReadonlySet<string> = new Set(['script', 'style', 'noscript', 'template', 'svg', 'canvas', 'iframe', 'object', 'head', 'select', 'datalist', 'dialog']);
+const unseen: ReadonlySet<string> = new Set([
+  'script',
+  'style',
+  'noscript',
+  'template',
+  'svg',
+  'canvas',
+  'iframe',
+  'object',
+  'head',
+  'select',
+  'datalist',
+  'dialog',
+]);
 const blocks: ReadonlySet<string> = new Set(
-  'address article aside blockquote br dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table tr ul'.split(' '),
+  'address article aside blockquote br dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table tr ul'.split(
+    ' ',
+  ),
 );
-const voids: ReadonlySet<string> = new Set(['area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'param', 'source', 'track', 'wbr']);
+const voids: ReadonlySet<string> = new Set([
+  'area',
+  'base',
+  'br',
+  'col',
+  'embed',
+  'hr',
+  'img',
+  'input',
+  'link',
+  'meta',
+  'param',
+  'source',
+  'track',
+  'wbr',
+]);
 
 /** Text in reading order: what a page hides from people is left out, links and headings keep their mark. */
 async function readHtml(html: string): Promise<ReadableText> {
   const { Parser } = await import('htmlparser2');
   const page = new Page();
   const parser = new Parser(
-    { onopentag: (name, attributes) => page.open(name, attributes), onclosetag: (name) => page.close(name), ontext: (text) => page.say(text) },
+    {
+      onopentag: (name, attributes) => page.open(name, attributes),
+      onclosetag: (name) => page.close(name),
+      ontext: (text) => page.say(text),
+    },
     { decodeEntities: true, lowerCaseTags: true },
   );
   parser.end(html);
@@ -67,7 +101,10 @@ class Page {
     if (voids.has(name)) return;
     if (isUnseen) this.#unseen += 1;
     if (name === 'pre') this.#pre += 1;
-    const link = name === 'a' && /^(?:https?:|\/|[\w.?])/.test(attributes['href'] ?? '') && !/^javascript:/i.test(attributes['href'] ?? '') ? attributes['href'] : undefined;
+    const link =
+      name === 'a' && /^(?:https?:|\/|[\w.?])/.test(attributes['href'] ?? '') && !/^javascript:/i.test(attributes['href'] ?? '')
+        ? attributes['href']
+        : undefined;
     this.#stack.push({ name, isUnseen, link });
   }
 
@@ -85,30 +122,38 @@ class Page {
 
   say(text: string): void {
     if (this.#inTitle > 0) this.title += text;
-    else this.#put(this.#pre > 0 ? text : text.replaceAll(/\s+/g, ' '));
+    else if (this.#pre > 0) this.#put(text);
+    else this.#put(this.#isLineStart() ? text.replaceAll(/\s+/g, ' ').trimStart() : text.replaceAll(/\s+/g, ' '));
   }
 
   text(): string {
     return this.#parts
       .join('')
       .replaceAll(/[ \t]+\n/g, '\n')
-      .replaceAll(/\n[ \t]+(?=[^\s])/g, '\n')
       .replaceAll(/\n{3,}/g, '\n\n')
       .trim();
   }
 
   #put(text: string): void {
-    if (this.#unseen === 0) this.#parts.push(text);
+    if (this.#unseen === 0 && text !== '') this.#parts.push(text);
+  }
+
+  #isLineStart(): boolean {
+    return this.#parts.at(-1)?.endsWith('\n') ?? true;
   }
 
   #line(name: string): void {
     const heading = /^h([1-6])$/.exec(name)?.[1];
-    this.#put(`\n${heading === undefined ? '' : `${'#'.repeat(Number(heading))} `}${name === 'li' ? '- ' : ''}`);
+    // Items follow each other without an empty line; other blocks are set apart.
+    const isTight = this.#isLineStart() && (name === '' || /^(?:li|tr|dt|dd)$/.test(name));
+    this.#put(`${isTight ? '' : '\n'}${heading === undefined ? '' : `${'#'.repeat(Number(heading))} `}${name === 'li' ? '- ' : ''}`);
   }
 }
 
 /** What a page hides from people, its text may not tell an agent. */
 function isHidden(attributes: Readonly<Record<string, string>>): boolean {
   if ('hidden' in attributes || attributes['aria-hidden'] === 'true') return true;
-  return /(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9]))/i.test(attributes['style'] ?? '');
+  return /(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9]))/i.test(
+    attributes['style'] ?? '',
+  );
 }
