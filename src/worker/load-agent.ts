@@ -36,6 +36,10 @@ export async function loadAgent(
   { tenant, agent, workspace }: { readonly tenant: TenantId; readonly agent: AgentId; readonly workspace?: string },
 ): Promise<LoadedAgent> {
   const dir = home.agentDir(tenant, agent);
+  for (const place of [dir, path.join(dir, 'agent.yaml')]) {
+    if ((await fs.lstat(place).catch(() => undefined))?.isSymbolicLink() === true)
+      throw badFile(place, 'is a link to another place, where others may write it', 'Put the thing itself there.');
+  }
   const read = await readYamlFile(path.join(dir, 'agent.yaml'), agentConfig);
   if (read === undefined) throw await unknownAgent(home, tenant, agent);
   const config = read.value;
@@ -82,28 +86,36 @@ async function readFiles(dir: string): Promise<Map<string, string>> {
     const text = await readText(path.join(dir, name));
     if (text !== undefined) files.set(name, text);
   }
-  const memory = await fs.readdir(path.join(dir, 'memory')).catch(() => []);
-  for (const name of memory.filter((one) => one.endsWith('.md')).toSorted()) {
+  for (const name of await memoryNames(path.join(dir, 'memory'))) {
     const text = await readText(path.join(dir, 'memory', name));
     if (text !== undefined) files.set(`memory/${name}`, text);
   }
   return files;
 }
 
+/** The name becomes a heading of the prompt, so it holds nothing but a name. */
+async function memoryNames(folder: string): Promise<string[]> {
+  const stat = await fs.lstat(folder).catch(() => undefined);
+  if (stat === undefined) return [];
+  if (!stat.isDirectory()) throw badFile(folder, 'is not a folder of its own', 'Replace it with one or remove it.');
+  const names = (await fs.readdir(folder)).filter((name) => name.endsWith('.md')).toSorted();
+  const bad = names.find((name) => !/^[\w. -]{1,80}$/.test(name));
+  if (bad !== undefined)
+    throw badFile(path.join(folder, bad), 'has a name with other characters than letters, digits, dots, spaces and hyphens', 'Rename it.');
+  return names;
+}
+
+function badFile(file: string, what: string, remedy: string): FixRequestError {
+  return new FixRequestError('worker.bad-agent-file', `${JSON.stringify(file)} ${what}, so it cannot enter a prompt. ${remedy}`);
+}
+
 /** A link instead of a file is refused: what enters the prompt lies in the agent's own folder. */
 async function readText(file: string): Promise<string | undefined> {
   const stat = await fs.lstat(file).catch(() => undefined);
   if (stat === undefined) return undefined;
-  if (!stat.isFile())
-    throw new FixRequestError(
-      'worker.bad-agent-file',
-      `${file} is not a regular file, and only such files enter a prompt. Replace it with a file or remove it.`,
-    );
+  if (!stat.isFile()) throw badFile(file, 'is not a regular file', 'Replace it with one or remove it.');
   if (stat.size > maxFileBytes)
-    throw new FixRequestError(
-      'worker.bad-agent-file',
-      `${file} has ${stat.size} bytes, more than the ${maxFileBytes} that an agent's file may have. Shorten it.`,
-    );
+    throw badFile(file, `has ${stat.size} bytes, more than the ${maxFileBytes} that an agent's file may have`, 'Shorten it.');
   return await fs.readFile(file, 'utf8');
 }
 
