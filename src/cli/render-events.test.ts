@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { CommanderError } from 'commander';
 import { AskHumanError, FixRequestError, GiveUpError, RetryableError } from '../contracts/errors.ts';
 import type { RunEvent } from '../agent/run-events.ts';
 import { exitCodeOfError, exitCodeOfRun } from './exit-codes.ts';
@@ -83,18 +82,12 @@ test('a failure is told once: one document for programs, one sentence for people
   const failures = [
     { error: new FixRequestError('a.b', 'It is wrong \u001b.'), code: 'a.b', remedy: 'fix-request' },
     { error: disk, code: 'cli.disk', remedy: 'retry' },
-    {
-      error: new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'\n(Did you mean --y?)"),
-      code: 'cli.usage',
-      remedy: 'fix-request',
-    },
-    { error: new CommanderError(1, 'commander.help', '(outputHelp)'), code: 'cli.usage', remedy: 'fix-request' },
   ];
   for (const { error, code, remedy } of failures) {
     const json = memoryIo(true);
     const text = memoryIo();
-    report(json, error, ['runs', '--json']);
-    report(text, error, ['runs']);
+    report(json, error);
+    report(text, error);
     const document = JSON.parse(json.said.out) as { ok: boolean; error: { code: string; message: string; remedy: string } };
     assert.deepEqual(
       [document.ok, document.error.code, document.error.remedy, json.said.err, text.said.out],
@@ -103,7 +96,7 @@ test('a failure is told once: one document for programs, one sentence for people
     assert.match(text.said.err, /^clawhold: [^\n]+\n$/);
   }
   const bug = memoryIo();
-  report(bug, new TypeError('a bug'), []);
+  report(bug, new TypeError('a bug'));
   assert.match(bug.said.err, /at /);
 });
 

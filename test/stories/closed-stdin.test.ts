@@ -126,11 +126,10 @@ async function problemsOf(args: readonly string[], code: number, isTextToo: bool
   const json = await run([...args, '--json']);
   const document = parse(json.stdout);
   const isWell = json.code === code && document?.ok === false && document.error.code !== '' && document.error.remedy === 'fix-request';
-  const problems =
-    isWell && /^\S[^\n]*[.)]$/.test(document.error.message) ? [] : [`${name} --json: ${json.code} ${json.stdout}${json.stderr}`];
+  const problems = isWell && /^\S[^\n]+$/.test(document.error.message) ? [] : [`${name} --json: ${json.code} ${json.stdout}${json.stderr}`];
   if (!isTextToo) return problems;
   const text = await run(args);
-  const isSentence = text.code === code && text.stdout === '' && /^clawhold: \S[^\n]*[.)]\n$/.test(text.stderr);
+  const isSentence = text.code === code && text.stdout === '' && /^clawhold: \S[^\n]+\n$/.test(text.stderr);
   return isSentence ? problems : [...problems, `${name}: ${text.code} ${text.stdout}${text.stderr}`];
 }
 
