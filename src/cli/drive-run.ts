@@ -1,13 +1,19 @@
 import type { RunEvent } from '../agent/run-events.ts';
+import type { Remedy } from '../contracts/errors.ts';
 import type { ApprovalSurface, RunItem, RunTotals } from '../contracts/run.ts';
 import { makeVisible } from '../governance/visible.ts';
 import { runItem } from '../worker/run-item.ts';
 import { startRun } from '../worker/start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker/worker-context.ts';
 import type { CommandContext } from './command.ts';
-import { exitCodeOfRun } from './exit-codes.ts';
+import { exitCodeOfRun, type ExitCode } from './exit-codes.ts';
 import { renderForPeople } from './render-events.ts';
 import type { RunFlags } from './run-options.ts';
+
+/** A run that came to its end, and still is no success for who asked. */
+export interface DrivenOutcome extends ItemOutcome {
+  readonly failure?: { readonly code: string; readonly message: string; readonly remedy: Remedy; readonly exitCode: ExitCode };
+}
 
 /** Runs an item through the worker, shows it, prints its result and sets the exit code. */
 export async function driveItem(context: CommandContext, item: RunItem, flags: RunFlags): Promise<void> {
@@ -23,8 +29,8 @@ export async function driveItem(context: CommandContext, item: RunItem, flags: R
 export async function drive(
   context: CommandContext,
   flags: Pick<RunFlags, 'approvals' | 'events'>,
-  work: (worker: WorkerContext) => Promise<ItemOutcome>,
-): Promise<ItemOutcome> {
+  work: (worker: WorkerContext) => Promise<DrivenOutcome>,
+): Promise<DrivenOutcome> {
   const { app, io } = context;
   const shown = showEvents(context, flags);
   const surface = flags.approvals ?? surfaceOf(context, 'deny');
@@ -37,7 +43,7 @@ export async function drive(
   for (const message of app.notices) shown.emit({ type: 'notice', message });
   const outcome = await work(worker);
   await printOutcome(context, { outcome, shown, isEvents: flags.events === true });
-  context.exit(exitCodeOfRun(outcome));
+  context.exit(outcome.failure?.exitCode ?? exitCodeOfRun(outcome));
   return outcome;
 }
 
@@ -71,18 +77,16 @@ function showEvents({ io }: CommandContext, flags: Pick<RunFlags, 'events'>): Sh
 
 async function printOutcome(
   { app, io }: CommandContext,
-  { outcome, shown, isEvents }: { readonly outcome: ItemOutcome; readonly shown: Shown; readonly isEvents: boolean },
+  { outcome, shown, isEvents }: { readonly outcome: DrivenOutcome; readonly shown: Shown; readonly isEvents: boolean },
 ): Promise<void> {
   if (isEvents) return;
   const bundle = (await app.home()).runDir(app.tenant, outcome.run);
   if (io.isJson) {
     const { model, isScripted } = shown.started ?? { model: undefined, isScripted: undefined };
-    const facts = { ...outcome, model, isScripted, totals: shown.totals, bundle, notices: shown.notices };
-    const isDone = outcome.state === 'done';
-    const failure = isDone
-      ? {}
-      : { error: { code: outcome.code ?? `run.${outcome.state}`, message: outcome.reason, remedy: remedyOf(outcome.state) } };
-    io.out(`${JSON.stringify({ ok: isDone, ...failure, ...facts })}\n`);
+    const { failure, ...run } = outcome;
+    const facts = { ...run, model, isScripted, totals: shown.totals, bundle, notices: shown.notices };
+    const error = failure === undefined ? errorOf(outcome) : { code: failure.code, message: failure.message, remedy: failure.remedy };
+    io.out(`${JSON.stringify({ ok: error === undefined, ...(error === undefined ? {} : { error }), ...facts })}\n`);
     return;
   }
   const hint = outcome.state === 'waiting' ? `; answer with: clawhold approvals show ${outcome.waiting[0] ?? ''}` : '';
@@ -90,7 +94,11 @@ async function printOutcome(
   io.err(io.color.dim(`${outcome.state}  ${summaryOf(shown.totals)}  ${bundle}\n`));
 }
 
-function remedyOf(state: string): string {
+function errorOf({ state, code, reason }: ItemOutcome): { code: string; message: string; remedy: Remedy } | undefined {
+  return state === 'done' ? undefined : { code: code ?? `run.${state}`, message: reason, remedy: remedyOf(state) };
+}
+
+function remedyOf(state: string): Remedy {
   if (state === 'waiting') return 'ask-human';
   return state === 'cancelled' || state === 'limited' ? 'retry' : 'give-up';
 }

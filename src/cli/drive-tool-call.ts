@@ -2,7 +2,7 @@ import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem } from '../contracts/run.ts';
 import { startRun } from '../worker/start-run.ts';
 import type { CommandContext } from './command.ts';
-import { drive } from './drive-run.ts';
+import { drive, type DrivenOutcome } from './drive-run.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { RunFlags } from './run-options.ts';
 
@@ -15,19 +15,28 @@ export interface ToolCallInput {
 
 /**
  * One call, made by a person with an agent's rights: a run like any other, in whose only turn the person takes the
- * model's place. Exit 3 when policy denied it.
+ * model's place. A call that failed is a failed command: 3 when policy denied it, 2 when it was not a call of that tool, else 1.
  */
 export async function driveToolCall(context: CommandContext, input: ToolCallInput): Promise<void> {
-  const seen = { isDenied: false };
-  const outcome = await drive(context, input.flags, async (worker) => {
+  const seen: { failure?: Pick<Failure, 'code' | 'exitCode'> } = {};
+  await drive(context, input.flags, async (worker) => {
     const emit: typeof worker.emit = (event) => {
-      if (event.type === 'tool.result' && event.code === 'policy.denied') seen.isDenied = true;
+      if (event.type === 'tool.result' && event.isError) seen.failure = failureOf(event.code);
       worker.emit(event);
     };
-    return await startRun({ ...worker, emit, openModel: async () => callOnce(input) }, input.item, context.signal);
+    const outcome = await startRun({ ...worker, emit, openModel: async () => callOnce(input) }, input.item, context.signal);
+    if (outcome.state !== 'done' || seen.failure === undefined) return outcome;
+    return { ...outcome, failure: { ...seen.failure, message: outcome.output.trim(), remedy: 'fix-request' } };
   });
   (await context.app.sessions()).setLastRun(input.item.sessionId, input.item.runId);
-  if (outcome.state === 'done' && seen.isDenied) context.exit(exitCodes.denied);
+}
+
+type Failure = NonNullable<DrivenOutcome['failure']>;
+
+function failureOf(code: string = 'error'): Pick<Failure, 'code' | 'exitCode'> {
+  if (code === 'policy.denied') return { code, exitCode: exitCodes.denied };
+  const isMistake = code === 'tool.unknown' || code === 'tool.bad-arguments';
+  return { code, exitCode: isMistake ? exitCodes.usage : exitCodes.error };
 }
 
 /** Stands where the model stands: asks for the call, then repeats what it gave. */

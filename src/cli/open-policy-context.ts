@@ -22,7 +22,7 @@ export async function openPolicyContext(context: CommandContext): Promise<Policy
     now: () => Date.now(),
     policyFiles: async () => await app.policyFiles(),
     agentIds: async () => (await listAgents(home, app.tenant)).map(parseAgentId),
-    agentFile: async (agent) => await agentPolicySource(home, { dir: home.agentDir(app.tenant, agent) }),
+    agentFile: async (agent) => await agentPolicySource(home, await load(agent)),
     resourcesOf: async (agent) => {
       await using tools = await app.openTools(await load(agent));
       return tools.resourcesOf;

@@ -55,9 +55,19 @@ export async function itemFromFlags(context: CommandContext, flags: RunFlags, in
     principal: localUser(context),
     input,
     ...(flags.model === undefined ? {} : { model: flags.model }),
-    ...(flags.workspace === undefined ? {} : { workspace: path.resolve(app.cwd, flags.workspace) }),
+    ...(flags.workspace === undefined ? {} : { workspace: await workspaceFrom(app.cwd, flags.workspace) }),
     ...(limits === undefined ? {} : { limits }),
   };
+}
+
+/** A folder that a person names must be there: a mistyped one would be made, and the agent would find it empty. */
+async function workspaceFrom(cwd: string, given: string): Promise<string> {
+  const { stat } = await import('node:fs/promises');
+  const dir = path.resolve(cwd, given);
+  // silent-ok: whatever the reason, it is no folder that a run could use.
+  const found = await stat(dir).catch(() => undefined);
+  if (found?.isDirectory() === true) return dir;
+  throw new FixRequestError('cli.no-folder', `--workspace names ${dir}, which is not a folder. Make it first, or name another one.`);
 }
 
 /** Who sits at this machine. */

@@ -83,5 +83,5 @@ function namesOf(group: Command): string[] {
 
 function example(path: string): string | undefined {
   const [first] = commandExamples[path] ?? [];
-  return first === undefined ? undefined : `For example: ${first}`;
+  return first === undefined ? undefined : `For example: ${first} (more in "clawhold ${path} --help").`;
 }

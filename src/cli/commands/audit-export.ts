@@ -1,8 +1,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
+import { readPublicKey } from '../../governance/ledger.ts';
 import { exportLedger, type LedgerExport } from '../../governance/export-ledger.ts';
 import type { AuditContext } from './audit-context.ts';
+
+/** What was copied, and the key that signed it: who verifies elsewhere needs it. */
+export interface AuditExport extends LedgerExport {
+  readonly publicKey?: string;
+}
 
 export interface AuditExportOptions {
   /** The folder to make; it must not exist yet, or be empty. */
@@ -10,10 +16,10 @@ export interface AuditExportOptions {
 }
 
 /**
- * `audit export`: a folder that can be verified anywhere, `clawhold audit verify --dir OUT/ledger --checkpoint OUT/checkpoint.json`.
+ * `audit export`: a folder that can be verified anywhere, `clawhold audit verify --dir OUT --public-key HEX`.
  * @throws FixRequestError when the folder cannot be written or holds something.
  */
-export async function auditExport(context: AuditContext, options: AuditExportOptions): Promise<LedgerExport> {
+export async function auditExport(context: AuditContext, options: AuditExportOptions): Promise<AuditExport> {
   const out = path.resolve(options.out);
   const dir = context.home.ledgerDir(context.tenant);
   if (!fs.existsSync(dir))
@@ -21,7 +27,8 @@ export async function auditExport(context: AuditContext, options: AuditExportOpt
   if (fs.existsSync(out) && fs.readdirSync(out).length > 0)
     throw new FixRequestError('audit.not-empty', `${out} is not empty, so nothing was exported. Name a new folder.`);
   try {
-    return await exportLedger(dir, out);
+    const publicKey = readPublicKey(context.keyFile);
+    return { ...(await exportLedger(dir, out)), ...(publicKey === undefined ? {} : { publicKey }) };
   } catch (error) {
     throw new FixRequestError(
       'audit.not-exported',
@@ -31,7 +38,8 @@ export async function auditExport(context: AuditContext, options: AuditExportOpt
   }
 }
 
-export function renderExport(result: LedgerExport): string {
-  const checkpoint = result.checkpointFile === undefined ? 'no checkpoint yet' : `latest checkpoint in ${result.checkpointFile}`;
-  return `exported ${result.rows} records of ${result.streams} streams to ${result.out}; ${checkpoint}`;
+export function renderExport({ rows, streams, out, checkpointFile, publicKey }: AuditExport): string {
+  const checkpoint = checkpointFile === undefined ? 'no checkpoint yet' : `latest checkpoint in ${checkpointFile}`;
+  const key = publicKey === undefined ? '' : ` --public-key ${publicKey}`;
+  return `exported ${rows} records of ${streams} ${streams === 1 ? 'stream' : 'streams'} to ${out}; ${checkpoint}\nverify it anywhere: clawhold audit verify --dir ${out}${key}`;
 }

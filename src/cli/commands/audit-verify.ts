@@ -1,7 +1,11 @@
+import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
 import { readPublicKey } from '../../governance/ledger.ts';
+import { ledgerStreams } from '../../governance/query-ledger.ts';
 import { verifyLedger, type VerifyReport } from '../../governance/verify-ledger.ts';
+import type { Home } from '../../state/home.ts';
 import type { AuditContext } from './audit-context.ts';
 
 export interface AuditVerifyOptions {
@@ -10,7 +14,7 @@ export interface AuditVerifyOptions {
   /** 64 hex digits. Default: the public half of this machine's key, if it has one. */
   readonly publicKey?: string;
   readonly schema?: boolean;
-  /** Another ledger folder than the tenant's, e.g. an export's. */
+  /** What `audit export` made, or any ledger folder, instead of the tenant's. */
   readonly dir?: string;
 }
 
@@ -19,21 +23,54 @@ export interface AuditVerifyResult {
   readonly exitCode: 0 | 6;
 }
 
+/** An exported ledger is verified without a home. */
+export type VerifyContext = Pick<AuditContext, 'tenant' | 'keyFile'> & { readonly home?: Home };
+
 /**
  * `audit verify`: the whole ledger of the tenant, or an exported one.
  * @throws FixRequestError when a file that is named cannot be read.
  */
-export async function auditVerify(context: AuditContext, options: AuditVerifyOptions): Promise<AuditVerifyResult> {
-  const dir = options.dir ?? context.home.ledgerDir(context.tenant);
-  if (options.dir !== undefined && !fs.existsSync(dir))
-    throw new FixRequestError('audit.no-ledger', `There is no ledger folder ${dir}. Name the folder that audit export made.`);
-  const publicKey = options.publicKey ?? readPublicKey(context.keyFile);
+export async function auditVerify(context: VerifyContext, options: AuditVerifyOptions): Promise<AuditVerifyResult> {
+  const { dir, checkpoint } = options.dir === undefined ? ownLedger(context) : exportedLedger(options.dir);
+  const publicKey = options.publicKey === undefined ? readPublicKey(context.keyFile) : checkedKey(options.publicKey);
+  const checkpointFile = options.checkpointFile ?? checkpoint;
   const report = await verifyLedger(dir, {
-    ...(options.checkpointFile === undefined ? {} : { checkpoint: readCheckpoint(options.checkpointFile) }),
+    ...(checkpointFile === undefined ? {} : { checkpoint: readCheckpoint(checkpointFile) }),
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(options.schema === undefined ? {} : { schema: options.schema }),
   });
   return { report, exitCode: report.ok ? 0 : 6 };
+}
+
+interface LedgerPlace {
+  readonly dir: string;
+  readonly checkpoint?: string;
+}
+
+function ownLedger({ home, tenant }: VerifyContext): LedgerPlace {
+  assert.ok(home !== undefined, 'without a home, a ledger folder is named');
+  return { dir: home.ledgerDir(tenant) };
+}
+
+/** An export holds `ledger/` and the checkpoint to hold it to. A folder without records is refused: it would verify. */
+function exportedLedger(named: string): LedgerPlace {
+  const inside = path.join(named, 'ledger');
+  const dir = fs.existsSync(inside) ? inside : named;
+  if (ledgerStreams(dir).length === 0)
+    throw new FixRequestError(
+      'audit.no-ledger',
+      `There is no ledger in ${named}, so nothing was verified. Name the folder that audit export made.`,
+    );
+  const checkpoint = path.join(named, 'checkpoint.json');
+  return dir === inside && fs.existsSync(checkpoint) ? { dir, checkpoint } : { dir };
+}
+
+function checkedKey(hex: string): string {
+  if (/^[0-9a-f]{64}$/.test(hex)) return hex;
+  throw new FixRequestError(
+    'audit.bad-key',
+    `--public-key was given ${JSON.stringify(hex)}, which is not 64 hexadecimal digits. Give the key that audit verify showed where the ledger was written.`,
+  );
 }
 
 export function renderVerify({ report }: AuditVerifyResult): string {
@@ -42,6 +79,8 @@ export function renderVerify({ report }: AuditVerifyResult): string {
   const lines = [ok ? `ledger ok: ${counts}` : `ledger NOT ok: ${problemCount} problem${problemCount === 1 ? '' : 's'} in ${counts}`];
   for (const { file, line, message } of problems) lines.push(`  ${file}${line > 0 ? `:${line}` : ''}: ${message}`);
   if (problemCount > problems.length) lines.push(`  … and ${problemCount - problems.length} more`);
+  if (rows === 0)
+    lines.push('  note: nothing is recorded here yet; if something should be, hold it to an exported checkpoint with --checkpoint');
   for (const notice of notices) lines.push(`  note: ${notice}`);
   return lines.join('\n');
 }

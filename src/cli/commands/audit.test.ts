@@ -62,7 +62,10 @@ test('an export is verified elsewhere against its checkpoint, and the ledger aga
 
   const exported = await auditExport(context, { out });
 
-  assert.match(renderExport(exported), /^exported 4 records of 1 streams to .*; latest checkpoint in .*checkpoint\.json$/);
+  assert.match(
+    renderExport(exported),
+    /^exported 4 records of 1 stream to .*; latest checkpoint in .*checkpoint\.json\nverify it anywhere: /,
+  );
   const elsewhere = { ...context, keyFile: path.join(context.root, 'no', 'key') };
   const checkpointFile = path.join(out, 'checkpoint.json');
   assert.equal((await auditVerify(elsewhere, { dir: path.join(out, 'ledger'), checkpointFile })).exitCode, 0);
@@ -70,6 +73,30 @@ test('an export is verified elsewhere against its checkpoint, and the ledger aga
   fs.truncateSync(context.ledgerFile, 0);
   assert.equal((await auditVerify(context, { checkpointFile })).exitCode, 6);
   await assert.rejects(auditExport(context, { out }), { code: 'audit.not-empty' });
+});
+
+test('an export is verified by its folder alone, held to the checkpoint in it, and without a home', async () => {
+  const { root, tenant, keyFile, ...context } = await makeContext();
+  const out = path.join(root, 'out');
+  const { publicKey } = await auditExport({ ...context, tenant, keyFile }, { out });
+  const elsewhere = { tenant, keyFile: path.join(root, 'no', 'key') };
+  assert.ok(publicKey !== undefined);
+
+  const good = await auditVerify(elsewhere, { dir: out, publicKey });
+  fs.rmSync(path.join(out, 'ledger', 'checkpoints.jsonl'));
+  fs.truncateSync(path.join(out, 'ledger', 's01', '000001.jsonl'), 0);
+  const cut = await auditVerify(elsewhere, { dir: out, publicKey });
+
+  assert.deepEqual([good.exitCode, good.report.rows, cut.exitCode], [0, 4, 6]);
+});
+
+test('a folder without a ledger is refused instead of verified, and so is a key that is none', async () => {
+  const context = await makeContext();
+  const empty = path.join(context.root, 'empty');
+  fs.mkdirSync(empty);
+
+  await assert.rejects(auditVerify(context, { dir: empty }), { code: 'audit.no-ledger' });
+  await assert.rejects(auditVerify(context, { publicKey: 'zz' }), { code: 'audit.bad-key' });
 });
 
 test('files that are named and missing are mistakes of the request', async () => {

@@ -5,6 +5,7 @@ import { ledgerEvents, type LedgerEventType } from '../../contracts/ledger.ts';
 import type { LedgerFilter } from '../../governance/query-ledger.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import type { AuditContext } from './audit-context.ts';
+import type { VerifyContext } from './audit-verify.ts';
 
 interface FilterFlags {
   readonly run?: string;
@@ -54,6 +55,12 @@ function addFilter<C extends { option(flags: string, description: string): C }>(
 
 async function auditContext({ app }: CommandContext): Promise<AuditContext> {
   return { home: await app.home(), tenant: app.tenant, keyFile: path.join(app.userDir, 'keys', 'ledger.ed25519') };
+}
+
+/** An exported ledger is verified where there is no home. */
+async function verifyContext(context: CommandContext, dir: string | undefined): Promise<VerifyContext> {
+  const { tenant, userDir } = context.app;
+  return dir === undefined ? await auditContext(context) : { tenant, keyFile: path.join(userDir, 'keys', 'ledger.ed25519') };
 }
 
 function printRecord(
@@ -116,7 +123,7 @@ function addVerify(verb: Command, context: CommandContext): void {
       async (flags: { readonly checkpoint?: string; readonly publicKey?: string; readonly dir?: string; readonly schema?: boolean }) => {
         const { auditVerify, renderVerify } = await import('./audit-verify.ts');
         const { checkpoint, ...others } = flags;
-        const result = await auditVerify(await auditContext(context), {
+        const result = await auditVerify(await verifyContext(context, flags.dir), {
           ...others,
           ...(checkpoint === undefined ? {} : { checkpointFile: checkpoint }),
         });

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import type { FileSchemaName } from '../json-schemas.ts';
+import type { InvalidFileError } from '../../state/yaml-file.ts';
 import { localUser } from '../run-options.ts';
 
 export const command: CliCommand = {
@@ -49,20 +50,38 @@ async function get({ app, io }: CommandContext, key: string | undefined): Promis
     value =
       typeof value === 'object' && value !== null && Object.hasOwn(value, part) ? (value as Record<string, unknown>)[part] : undefined;
   const { stringify } = await import('yaml');
-  const text = value === undefined ? `${key} is not set; docs/CONFIG.md names its default.` : stringify(value).trimEnd();
+  if (value === undefined && key !== undefined) await refuseUnknownKey(key);
+  const text = value === undefined ? `${key} is not set, so its default holds; see docs/CONFIG.md.` : stringify(value).trimEnd();
   printResult(io, { key: key ?? null, value: value ?? null }, text);
+}
+
+/** A field that is not set has a default; one that does not exist is a mistake. */
+async function refuseUnknownKey(key: string): Promise<void> {
+  const { jsonSchemaOf } = await import('../json-schemas.ts');
+  let fields: unknown = jsonSchemaOf('clawhold');
+  for (const part of keyPath(key)) {
+    const { properties } = (fields ?? {}) as { readonly properties?: Readonly<Record<string, unknown>> };
+    if (properties === undefined || !Object.hasOwn(properties, part)) {
+      const known = properties === undefined ? 'none there' : Object.keys(properties).join(', ');
+      throw new FixRequestError('cli.bad-key', `${key} is not a field of clawhold.yaml. Known fields are: ${known}.`);
+    }
+    fields = properties[part];
+  }
 }
 
 async function set(context: CommandContext, key: string, text: string): Promise<void> {
   const { app, io } = context;
-  const [{ editYamlFile }, { clawholdConfig }, { parse }] = await Promise.all([
+  const [{ editYamlFile }, { InvalidFileError }, { clawholdConfig }, { parse }] = await Promise.all([
     import('../../state/edit-yaml-file.ts'),
+    import('../../state/yaml-file.ts'),
     import('../../contracts/config.ts'),
     import('yaml'),
   ]);
   const file = path.join((await app.home()).dir, 'clawhold.yaml');
   const value = parsedValue(parse, text);
-  const edited = await editYamlFile(file, clawholdConfig, (editor) => editor.set(keyPath(key), value));
+  const edited = await editYamlFile(file, clawholdConfig, (editor) => editor.set(keyPath(key), value)).catch(async (error: unknown) => {
+    throw error instanceof InvalidFileError && (await isValid(file)) ? wouldBreak(error, key, value) : error;
+  });
   const ledger = await app.ledger();
   await ledger.append({
     type: 'config.change',
@@ -73,6 +92,30 @@ async function set(context: CommandContext, key: string, text: string): Promise<
     after: edited.after,
   });
   printResult(io, { key, value }, `${key} is now ${JSON.stringify(value)} (${file}).`);
+}
+
+/** Whether the file as it stands is good, so that only the new value is to blame. */
+async function isValid(file: string): Promise<boolean> {
+  const [fs, { parseYaml }, { clawholdConfig }] = await Promise.all([
+    import('node:fs'),
+    import('../../state/yaml-file.ts'),
+    import('../../contracts/config.ts'),
+  ]);
+  try {
+    parseYaml(fs.readFileSync(file, 'utf8'), clawholdConfig, file);
+    return true;
+  } catch {
+    // silent-ok: the caller then tells what is wrong with the file.
+    return false;
+  }
+}
+
+function wouldBreak({ violations }: InvalidFileError, key: string, value: unknown): FixRequestError {
+  const why = violations.map(({ path: where, message }) => `${where} ${message}`).join('; ');
+  return new FixRequestError(
+    'cli.bad-value',
+    `${key} cannot be ${JSON.stringify(value)}: ${why}. Nothing was changed; give another value.`,
+  );
 }
 
 function parsedValue(parse: (text: string) => unknown, text: string): unknown {
