@@ -1,7 +1,7 @@
 import type { Edge } from './edge.ts';
-import type { FetchOptions, FetchRequest } from './fetch.ts';
+import type { FetchRequest, Hop } from './fetch.ts';
 
-export type { FetchRequest };
+export type { FetchRequest, Hop };
 
 /** What a tool gets of one request: text, or why there is none. */
 export type HttpAnswer =
@@ -21,16 +21,24 @@ export type HttpAnswer =
 
 /** All that tools see of the broker: one function, and no key. */
 export interface HttpDoor {
-  fetch(request: FetchRequest, options: { readonly signal: AbortSignal; readonly maxBytes: number }): Promise<HttpAnswer>;
+  fetch(
+    request: FetchRequest,
+    options: {
+      readonly signal: AbortSignal;
+      readonly maxBytes: number;
+      /** Policy's word on each redirect: a reason refuses it. */
+      readonly redirectFault: (hop: Hop) => string | undefined;
+    },
+  ): Promise<HttpAnswer>;
 }
 
-/** Opens the door on the edge of one run. `hopFault` is policy's word on the first request and on every redirect. */
-export function openHttpDoor(edge: Edge, policy: Pick<FetchOptions, 'hopFault'> = {}): HttpDoor {
+/** Opens the door on the edge of one run. */
+export function openHttpDoor(edge: Edge): HttpDoor {
   return {
     async fetch(request, options) {
       const [{ fetchThroughEdge }, { EgressError }] = await Promise.all([import('./fetch.ts'), import('./egress-error.ts')]);
       try {
-        const fetched = await fetchThroughEdge(edge, request, { ...options, ...policy });
+        const fetched = await fetchThroughEdge(edge, request, options);
         const { readableText } = await import('./readable-text.ts');
         const contentType = fetched.headers.find(([name]) => name === 'content-type')?.[1] ?? '';
         const readable = await readableText(fetched.body, contentType);

@@ -27,8 +27,8 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
   /** Of the body that is kept; the rest is not read. */
   readonly maxBytes: number;
-  /** Policy's word on each hop, the first one and every redirect: a reason refuses it. */
-  readonly hopFault?: (hop: Hop) => string | undefined;
+  /** Policy's word on each redirect (the first address was decided before): a reason refuses it. */
+  readonly redirectFault?: (hop: Hop) => string | undefined;
 }
 
 export interface Fetched {
@@ -76,6 +76,8 @@ export async function fetchThroughEdge(edge: Edge, request: FetchRequest, option
       throw new EgressError('egress.bad-answer', `The server redirects more than ${maxRedirects} times. Ask for the last address.`);
     if (url.isSecure && !next.isSecure)
       throw new EgressError('egress.bad-answer', 'The server redirects from https to http, which is refused. Ask for another address.');
+    const fault = options.redirectFault?.({ url: next.shown, at: next.at, method });
+    if (fault !== undefined) throw new EgressError('egress.not-granted', `The redirect to ${next.shown} is refused: ${fault}`);
     redirects.push(url.shown);
     if (hostPortText(next.at) !== hostPortText(url.at)) headers = headers.filter(([name]) => name !== 'authorization' && name !== 'cookie');
     url = next;
@@ -103,8 +105,6 @@ async function fetchOnce(
   { url, method, headers, body }: One,
   options: FetchOptions,
 ): Promise<Omit<Fetched, 'redirects'>> {
-  const fault = options.hopFault?.({ url: url.shown, at: url.at, method });
-  if (fault !== undefined) throw new EgressError('egress.not-granted', `${method} ${url.shown} is refused: ${fault}`);
   const admission = await admit(world, url.at);
   const target = { path: url.path, query: url.query };
   admitRequest(admission, method, target);

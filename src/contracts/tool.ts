@@ -65,6 +65,8 @@ export interface PerformOptions {
   readonly plan?: ToolPlan;
   /** For a tool that walks a folder: whether policy lets this call show the entry. Absent: all of them. */
   readonly mayReach?: (place: { readonly root: string; readonly path: string }) => boolean;
+  /** For a tool that follows redirects: whether policy lets this call go on to the host. Absent: nowhere else. */
+  readonly mayReachHost?: (hop: { readonly url: string; readonly host: string; readonly port: number; readonly method: string }) => boolean;
 }
 
 export interface Tool extends ToolDeclaration {

@@ -15,3 +15,19 @@ export function mayReach(
   if (folder?.kind !== 'file') return false;
   return decide({ ...request, resources: [{ ...folder, ...place }], labels: [] }, snapshot).verdict !== 'deny';
 }
+
+/**
+ * Whether a call that was allowed for one address may go on to another, where a redirect leads: only what would be
+ * allowed by itself, without asking anybody.
+ */
+export function mayReachHost(
+  request: PolicyRequest,
+  snapshot: PolicySnapshot,
+  hop: { readonly url: string; readonly host: string; readonly port: number; readonly method: string },
+): boolean {
+  const first = request.resources.find((resource) => resource.kind === 'host');
+  if (first?.kind !== 'host') return false;
+  const { url, ...place } = hop;
+  const args = { ...request.args, [first.argument]: url };
+  return decide({ ...request, args, resources: [{ ...first, ...place }], labels: [] }, snapshot).verdict === 'allow';
+}

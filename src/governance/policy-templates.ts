@@ -5,7 +5,7 @@
 export const builtinPlatformPolicy = `version: 1
 rules:
   - id: core-tools
-    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now]
+    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now, http.fetch]
     examples:
       match: [{ tool: fs.read, args: { path: docs/a.md } }]
       skip: [{ tool: shell.exec }]
@@ -33,7 +33,7 @@ version: 1
 
 rules:
   - id: core-tools
-    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now]
+    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now, http.fetch]
     # Examples are checked at every start: a wrong one stops it, with this line.
     examples:
       match: [{ tool: fs.read, args: { path: docs/a.md } }]

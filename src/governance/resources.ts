@@ -17,7 +17,9 @@ export function readResources(declaration: ToolDeclaration, args: JsonObject, ro
     if (value === undefined) continue;
     for (const raw of leavesOf(value)) {
       resources.push(
-        declared.kind === 'path' ? fileResource(argument, raw, { declared, rootNames }) : hostResource(argument, raw, methodOf(args)),
+        declared.kind === 'path'
+          ? fileResource(argument, raw, { declared, rootNames })
+          : hostResource(argument, raw, methodOf(declaration, args)),
       );
     }
   }
@@ -25,7 +27,7 @@ export function readResources(declaration: ToolDeclaration, args: JsonObject, ro
 }
 
 /** The default of a top-level argument in the tool's JSON Schema. */
-export function schemaDefault(declaration: ToolDeclaration, argument: string): JsonValue | undefined {
+export function schemaDefault(declaration: Pick<ToolDeclaration, 'parameters'>, argument: string): JsonValue | undefined {
   const properties = declaration.parameters.properties;
   if (!isObject(properties) || !Object.hasOwn(properties, argument)) return undefined;
   const property = properties[argument];
@@ -62,8 +64,10 @@ function hostResource(argument: string, raw: JsonValue, method: string | undefin
   };
 }
 
-function methodOf(args: JsonObject): string | undefined {
-  return Object.hasOwn(args, 'method') && typeof args.method === 'string' ? args.method.toUpperCase() : undefined;
+function methodOf(declaration: ToolDeclaration, args: JsonObject): string | undefined {
+  const given = Object.hasOwn(args, 'method') ? args.method : undefined;
+  const method = given ?? schemaDefault(declaration, 'method');
+  return typeof method === 'string' ? method.toUpperCase() : undefined;
 }
 
 function textOf(raw: JsonValue): string {

@@ -1,7 +1,10 @@
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Resource } from '../contracts/policy.ts';
 import type { ArgumentDeclaration, ToolDeclaration } from '../contracts/tool.ts';
+import { schemaDefault } from '../governance/resources.ts';
 import { classifyPath, writeFault, type RootName } from './path.ts';
+
+type ResourceFacts = Pick<ToolDeclaration, 'args'> & Partial<Pick<ToolDeclaration, 'parameters'>>;
 
 /**
  * Everything a call touches, read from its arguments by their declared kinds alone, so that policy denies a call even
@@ -11,11 +14,11 @@ import { classifyPath, writeFault, type RootName } from './path.ts';
  * every policy denies; a value of the wrong type does too; an absent argument touches what its tool says it does by
  * default, which for a path is the workspace itself.
  */
-export function resourcesOf(declaration: Pick<ToolDeclaration, 'args'>, args: JsonObject, roots: readonly RootName[]): readonly Resource[] {
+export function resourcesOf(declaration: ResourceFacts, args: JsonObject, roots: readonly RootName[]): readonly Resource[] {
   return Object.entries(declaration.args).flatMap(([argument, declared]) => {
     const given = Object.hasOwn(args, argument) ? args[argument] : undefined;
     if (declared.kind === 'path') return valuesOf(given ?? '.').map((value) => fileResource({ argument, declared, value }, roots));
-    if (declared.kind === 'host') return valuesOf(given).map((value) => hostResource(argument, value, args));
+    if (declared.kind === 'host') return valuesOf(given).map((value) => hostResource(argument, value, methodOf(declaration, args)));
     return [];
   });
 }
@@ -41,16 +44,20 @@ function fileResource({ argument, declared, value }: Given, roots: readonly Root
   return { kind: 'file', argument, root: at.root, path: at.path, access };
 }
 
-function hostResource(argument: string, value: JsonValue, args: JsonObject): Resource {
-  const method = Object.hasOwn(args, 'method') && typeof args['method'] === 'string' ? { method: args['method'].toUpperCase() } : {};
+function hostResource(argument: string, value: JsonValue, method: { readonly method?: string }): Resource {
   const url = typeof value === 'string' ? URL.parse(value.includes('://') ? value : `https://${value}`) : null;
   if (url === null || url.hostname === '')
     return { kind: 'outside', argument, raw: typeof value === 'string' ? value : JSON.stringify(value), why: 'is not a host or URL' };
-  return {
-    kind: 'host',
-    argument,
-    host: url.hostname.replace(/\.$/, ''),
-    ...(url.port === '' ? {} : { port: Number(url.port) }),
-    ...method,
-  };
+  const port = url.port === '' ? defaultPorts[url.protocol] : Number(url.port);
+  return { kind: 'host', argument, host: url.hostname.replace(/\.$/, ''), ...(port === undefined ? {} : { port }), ...method };
+}
+
+const defaultPorts: Readonly<Record<string, number | undefined>> = { 'https:': 443, 'http:': 80 };
+
+/** A method that is left out is its schema's default. */
+function methodOf(declaration: ResourceFacts, args: JsonObject): { readonly method?: string } {
+  const given = Object.hasOwn(args, 'method') ? args['method'] : undefined;
+  const method =
+    given ?? (declaration.parameters === undefined ? undefined : schemaDefault({ parameters: declaration.parameters }, 'method'));
+  return typeof method === 'string' ? { method: method.toUpperCase() } : {};
 }

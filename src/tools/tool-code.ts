@@ -25,6 +25,10 @@ export const toolCodes = {
   'search.bad-query': 'The regular expression or glob cannot be read.',
   'search.timed-out': 'The search took longer than its limit.',
   'search.unavailable': 'The search program cannot be started.',
+  'http.not-granted': 'The agent has no grant for this host or method.',
+  'http.refused': 'The edge refused the request: its address, host, method, header or size.',
+  'http.failed': 'The request left and gave no usable answer; it may pass.',
+  'http.not-text': 'The answer is no text.',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type ToolCode = keyof typeof toolCodes;

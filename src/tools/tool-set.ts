@@ -1,3 +1,4 @@
+import type { HttpDoor } from '../broker/client.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { ToolDeclaration, ToolSet } from '../contracts/tool.ts';
 import { codeSearch } from './core/code-search.ts';
@@ -6,13 +7,14 @@ import { fsEdit } from './core/fs-edit.ts';
 import { fsList } from './core/fs-list.ts';
 import { fsRead } from './core/fs-read.ts';
 import { fsWrite } from './core/fs-write.ts';
+import { httpFetch } from './core/http-fetch.ts';
 import { timeNow } from './core/time-now.ts';
 import type { Roots } from './guard.ts';
 
 export type { CoreTool, ToolLimits };
 
 /** The registry, in the order of the prompt. Never more than eight; each beyond the first eight names needs a decision record. */
-export const coreTools: readonly CoreTool[] = [fsRead, fsList, codeSearch, fsWrite, fsEdit, timeNow];
+export const coreTools: readonly CoreTool[] = [fsRead, fsList, codeSearch, fsWrite, fsEdit, timeNow, httpFetch];
 
 export const defaultToolLimits: ToolLimits = {
   readBytes: 256 * 1024,
@@ -20,6 +22,8 @@ export const defaultToolLimits: ToolLimits = {
   agentFileBytes: 64 * 1024,
   listEntries: 500,
   searchMs: 10_000,
+  fetchBytes: 512 * 1024,
+  fetchMs: 60_000,
 };
 
 export interface ToolSetOptions {
@@ -28,11 +32,14 @@ export interface ToolSetOptions {
   /** The tools that the agent has; others do not exist for it. Absent: all. */
   readonly names?: readonly string[];
   readonly limits?: Partial<ToolLimits>;
+  /** Absent: http.fetch answers that nothing is reachable. */
+  readonly http?: HttpDoor;
 }
 
 /** Opens an agent's tools on its roots, in the registry's order. Names that are no core tool are left out. */
 export function openToolSet(options: ToolSetOptions): ToolSet {
-  const world = { roots: options.roots, clock: options.clock, limits: { ...defaultToolLimits, ...options.limits } };
+  const http = options.http === undefined ? {} : { http: options.http };
+  const world = { roots: options.roots, clock: options.clock, limits: { ...defaultToolLimits, ...options.limits }, ...http };
   const { names } = options;
   const tools = coreTools.filter((tool) => names?.includes(tool.name) ?? true).map((tool) => tool.open(world));
   return { tools, get: (name) => tools.find((tool) => tool.name === name) };

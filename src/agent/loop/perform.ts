@@ -1,8 +1,8 @@
 import type { LoopContext } from './pipelined.ts';
 import { hashJson, type Sha256 } from '../../contracts/json.ts';
-import type { Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import type { PerformOptions, Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { resultEvent } from '../ledger-events.ts';
-import { mayReach } from '../../governance/may-reach.ts';
+import { mayReach, mayReachHost } from '../../governance/may-reach.ts';
 import type { AgentRun } from '../run-context.ts';
 import type { DecidedCall } from './decide-turn.ts';
 import { recordEvent } from './record.ts';
@@ -40,7 +40,9 @@ export async function performCall(ctx: LoopContext, input: PerformInput, planned
   if (decided.tool.recovery !== 'redo') await announce(ctx, input, plan);
   const reach = (place: { readonly root: string; readonly path: string }): boolean =>
     decided.policies.every((policy) => mayReach(decided.request, policy, place));
-  const result = await decided.tool.perform(decided.request.args, { signal, mayReach: reach, ...(plan === undefined ? {} : { plan }) });
+  const reachHost: PerformOptions['mayReachHost'] = (hop) => decided.policies.every((policy) => mayReachHost(decided.request, policy, hop));
+  const options = { signal, mayReach: reach, mayReachHost: reachHost, ...(plan === undefined ? {} : { plan }) };
+  const result = await decided.tool.perform(decided.request.args, options);
   if (plan !== undefined && !result.isError) await recordArtifact(ctx, input, plan);
   return await recordResult(ctx, input, { result, startedMs });
 }

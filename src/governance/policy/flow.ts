@@ -58,6 +58,7 @@ function isAdmitted({ argument }: ArgumentLabel, { facts, grants, snapshot, isOu
     if (files.length > 0 && files.every((file) => pathAllowed(paths, file))) return true;
     const named = (grant.hosts ?? []).filter((pattern) => pattern.match !== 'any');
     if (hosts.length > 0 && hosts.every(({ host, port }) => named.some((pattern) => hostMatches(pattern, host, port)))) return true;
+    if (argument === 'method' && typeof value === 'string' && grant.methods?.includes(value.toUpperCase()) === true) return true;
     const bound = grant.args?.find(([name]) => name === argument)?.[1].filter((pattern) => !pattern.isEverything) ?? [];
     return value !== undefined && bound.length > 0 && valueAllowed(bound, value);
   });

@@ -47,6 +47,8 @@ async function openWorld(t: TestContext, options: OpenRootsOptions & { readonly 
     agentFileBytes: 1e6,
     listEntries: 100,
     searchMs: options.searchMs ?? 10_000,
+    fetchBytes: 1e6,
+    fetchMs: 10_000,
   };
   const world: ToolWorld = { roots, clock: { now: () => 0 }, limits };
   const tool = codeSearch.open(world);

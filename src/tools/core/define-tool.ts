@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { HttpDoor } from '../../broker/client.ts';
 import type { Clock } from '../../contracts/clock.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { PerformOptions, Tool, ToolDeclaration, ToolPlan, ToolResult } from '../../contracts/tool.ts';
@@ -15,6 +16,9 @@ export interface ToolLimits {
   readonly agentFileBytes: number;
   readonly listEntries: number;
   readonly searchMs: number;
+  /** Of an answer over HTTP, before and after it is made readable. */
+  readonly fetchBytes: number;
+  readonly fetchMs: number;
 }
 
 /** Everything that a core tool may use. */
@@ -22,6 +26,8 @@ export interface ToolWorld {
   readonly roots: Roots;
   readonly clock: Clock;
   readonly limits: ToolLimits;
+  /** The way out; absent: this agent has none. */
+  readonly http?: HttpDoor;
 }
 
 /** What a tool does, with its arguments already checked and typed. */
