@@ -5,6 +5,7 @@ import { openEdge, type Edge, type EdgeOptions } from './edge.ts';
 import { fetchGrants, fetchThroughEdge, type Fetched, type FetchOptions, type FetchRequest } from './fetch.ts';
 import { authority, clock, openServer, recorder, run, type Recorder, type Seen, type TestServer } from './fixtures/edge-fixture.ts';
 
+// not-a-secret: made up for this test
 const value = 'ghp_0123456789abcdefghij0123456789abcdef';
 
 interface World {

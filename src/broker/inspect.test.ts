@@ -20,6 +20,7 @@ import {
 } from './fixtures/edge-fixture.ts';
 import type { Placement, Secret } from './secrets.ts';
 
+// not-a-secret: made up for this test
 const value = 'ghp_0123456789abcdefghij0123456789abcdef';
 const header: readonly Placement[] = [{ in: 'header', name: 'authorization' }];
 

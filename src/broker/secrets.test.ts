@@ -8,6 +8,7 @@ import { openSecrets, readSecretValue, secretDirs, type Keychain, type Secrets, 
 
 const tenant = parseTenantId('default');
 const other = parseTenantId('acme');
+// not-a-secret: made up for this test
 const value = 'ghp_0123456789abcdefghij0123456789abcdef';
 const hosts = ['api.example.org:443'];
 

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { maskSecret } from './mask-secret.ts';
 
 for (const [value, shown] of [
+  // not-a-secret: made up for this test
   ['sk-0123456789abcdefABCD', 'sk-…ABCD'],
+  // not-a-secret: made up for this test
   ['sk-proj-0123456789abcdefWXYZ', 'sk-proj-…WXYZ'],
   ['ghp_0123456789abcdefghij', 'ghp_…ghij'],
   ['0123456789abcdef', '…cdef'],

@@ -10,6 +10,7 @@ import { startAnthropicServer } from '../../test/servers/anthropic-server.ts';
 import { startOpenAiServer } from '../../test/servers/openai-server.ts';
 import { openModel, secretsOf, type OpenModelOptions } from './open-model.ts';
 
+// not-a-secret: made up for this test
 const key = 'sk-planted-0123456789abcdef';
 
 function open(ref: string | undefined, env: OpenModelOptions['env'] = {}, llm?: LlmConfig): ReturnType<typeof openModel> {

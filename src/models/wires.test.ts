@@ -346,14 +346,17 @@ test('anthropic: cached tokens are part of the input', async () => {
 test('health is asked without tokens, and a failure of it is an answer', async () => {
   const { createOpenAiProvider } = await import('./openai.ts');
   const { openConnection } = await import('./wire/connection.ts');
+  // not-a-secret: made up for this test
   const server = await startOpenAiServer({ key: 'sk-planted-0123456789abcdef' });
   const provider = createOpenAiProvider(
     openConnection({
       provider: 'box',
       baseUrl: new URL(server.baseUrl),
+      // not-a-secret: made up for this test
       key: 'sk-planted-0123456789abcdef',
       keyEnv: 'BOX_KEY',
       isConfigured: true,
+      // not-a-secret: made up for this test
       headers: { authorization: 'Bearer sk-planted-0123456789abcdef' },
       env: {},
     }),
