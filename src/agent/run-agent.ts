@@ -186,7 +186,8 @@ async function recordDecisions(loop: Loop, turn: number, calls: readonly Decided
     ),
   ]);
   for (const call of calls) {
-    const { verdict, rule, reason, remedy } = call.decision;
+    const { verdict, rule, reason, remedy, layers } = call.decision;
+    const grant = layers.find((layer) => layer.layer === 'agent')?.rule;
     ctx.emit({
       type: 'tool.decision',
       call: call.callId,
@@ -196,6 +197,7 @@ async function recordDecisions(loop: Loop, turn: number, calls: readonly Decided
       rule,
       reason,
       remedy,
+      ...(grant === undefined ? {} : { grant }),
     });
   }
 }

@@ -26,6 +26,8 @@ export type RunEvent =
       readonly rule: RuleRef;
       readonly reason: string;
       readonly remedy: string;
+      /** What the agent's own layer says: for an allowed call, the grant that a human gave it. */
+      readonly grant?: RuleRef;
     }
   | { readonly type: 'approval.requested'; readonly call: string; readonly approval: string; readonly expiresMs: number }
   | {

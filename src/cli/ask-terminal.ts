@@ -26,13 +26,14 @@ export function describeApproval({ color }: Pick<Io, 'color'>, approval: Approva
   const { request, decision } = approval;
   const where = decision.rule.line > 0 ? `${decision.rule.file}:${decision.rule.line}` : decision.rule.file;
   const lines = [
-    `${color.bold(`${request.agent} wants to call ${request.tool}`)}  (${approval.id}, run ${approval.run}, call ${approval.callId})`,
-    `  arguments: ${makeVisible(canonicalJson(request.args))}`,
-    `  asked because: ${makeVisible(decision.reason)} (${decision.rule.id}, ${where})`,
+    color.bold(`${request.agent} wants to call ${request.tool}`),
+    `  arguments  ${makeVisible(canonicalJson(request.args))}`,
+    `  because    ${makeVisible(decision.reason)} (${decision.rule.id}, ${where})`,
     ...request.labels
       .filter(({ label }) => label.trust === 'untrusted')
       .map((one) => color.yellow(`  ${one.argument} (${one.role}) comes from untrusted text: ${makeVisible(one.label.source)}`)),
-    `  state: ${approval.state}, expires ${new Date(approval.expiresMs).toISOString()}`,
+    color.dim(`  question   ${approval.id}, ${approval.state}, expires ${new Date(approval.expiresMs).toISOString()}`),
+    color.dim(`  run        ${approval.run}, call ${approval.callId}`),
   ];
   if (approval.preview !== undefined) lines.push(makeVisible(approval.preview, { keepLines: true }).trimEnd());
   return lines.join('\n');

@@ -6,6 +6,7 @@ import { runItem } from '../worker/run-item.ts';
 import { startRun } from '../worker/start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker/worker-context.ts';
 import type { CommandContext } from './command.ts';
+import { describeTotals } from './describe-totals.ts';
 import { exitCodeOfRun, type ExitCode } from './exit-codes.ts';
 import { renderForPeople } from './render-events.ts';
 import type { RunFlags } from './run-options.ts';
@@ -91,7 +92,7 @@ async function printOutcome(
   }
   const hint = outcome.state === 'waiting' ? `; answer with: clawhold approvals show ${outcome.waiting[0] ?? ''}` : '';
   if (outcome.state !== 'done') io.err(`${io.color.yellow(outcome.state)}: ${makeVisible(outcome.reason)}${hint}\n`);
-  io.err(io.color.dim(`${outcome.state}  ${summaryOf(shown.totals)}  ${bundle}\n`));
+  io.err(io.color.dim(`${outcome.state}  ${shown.totals === undefined ? '' : describeTotals(shown.totals)}\nrecord ${bundle}\n`));
 }
 
 function errorOf({ state, code, reason }: ItemOutcome): { code: string; message: string; remedy: Remedy } | undefined {
@@ -101,10 +102,4 @@ function errorOf({ state, code, reason }: ItemOutcome): { code: string; message:
 function remedyOf(state: string): Remedy {
   if (state === 'waiting') return 'ask-human';
   return state === 'cancelled' || state === 'limited' ? 'retry' : 'give-up';
-}
-
-function summaryOf(totals: RunTotals | undefined): string {
-  if (totals === undefined) return '';
-  const cost = totals.costMicroUsd === undefined ? 'cost unknown' : `${(totals.costMicroUsd / 1e6).toFixed(4)} USD`;
-  return `${totals.turns} turns, ${totals.toolCalls} tool calls, ${totals.inputTokens}+${totals.outputTokens} tokens, ${cost}`;
 }

@@ -116,3 +116,25 @@ test('colour is off where it is not wanted, and columns line up', () => {
     'a     b\nlong  c',
   );
 });
+
+test('an allowed call names the grant of the agent, a denied one its reason and what would allow it, and nothing is said twice', () => {
+  const io = memoryIo();
+  const render = renderForPeople(io);
+  const platform = { layer: 'platform', id: 'core-tools', file: 'policies/platform.yaml', line: 6 } as const;
+  const grant = { layer: 'agent', id: 'grants.fs.read', file: 'tenants/default/agents/main/agent.yaml', line: 6 } as const;
+  const call = { type: 'tool.decision', args: '{}', reason: 'No rule allows it.', remedy: 'Add a line.' } as const;
+
+  render({ ...call, call: '1.1', tool: 'fs.read', verdict: 'allow', rule: platform, grant });
+  render({ type: 'tool.result', call: '1.1', tool: 'fs.read', isError: false, summary: '# Notes … 3 lines', durationMs: 2 });
+  render({ ...call, call: '1.2', tool: 'fs.write', verdict: 'deny', rule: platform });
+  render({ type: 'tool.result', call: '1.2', tool: 'fs.write', isError: true, code: 'policy.denied', summary: 'No rule', durationMs: 0 });
+
+  assert.deepEqual(io.said.err.split('\n'), [
+    '1.1 fs.read {}  allow grants.fs.read (agent.yaml:6)',
+    '    1.1 done in 2 ms: # Notes … 3 lines',
+    '1.2 fs.write {}  deny core-tools (policies/platform.yaml:6)',
+    '    No rule allows it.',
+    '    Add a line.',
+    '',
+  ]);
+});

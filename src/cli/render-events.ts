@@ -1,4 +1,5 @@
 import type { RunEvent } from '../agent/run-events.ts';
+import type { RuleRef } from '../contracts/policy.ts';
 import { makeVisible } from '../governance/visible.ts';
 import type { Io } from './io.ts';
 
@@ -43,23 +44,38 @@ function shownLine({ color }: Io, event: RunEvent): string | undefined {
     case 'tool.decision':
       return decisionLine({ color }, event);
     case 'tool.result':
-      return color.dim(
-        `  ${event.call} ${event.isError ? color.red(event.code ?? 'error') : 'done'} ${event.durationMs} ms  ${makeVisible(event.summary)}`,
-      );
+      return resultLine({ color }, event);
     case 'approval.requested':
-      return color.yellow(`  ${event.call} asks a human: ${event.approval} (expires ${new Date(event.expiresMs).toISOString()})`);
+      return color.yellow(`    ${event.call} asks a human: ${event.approval} (expires ${new Date(event.expiresMs).toISOString()})`);
     default:
       return undefined;
   }
 }
 
-function decisionLine({ color }: Pick<Io, 'color'>, event: Extract<RunEvent, { type: 'tool.decision' }>): string {
-  const paint = event.verdict === 'allow' ? color.green : event.verdict === 'ask' ? color.yellow : color.red;
-  const where = event.rule.line > 0 ? `${event.rule.file}:${event.rule.line}` : event.rule.file;
+type Paint = Pick<Io, 'color'>;
+
+/** An allowed call on one line, with the grant that the agent has; else the reason below it, and what would change it. */
+function decisionLine({ color }: Paint, event: Extract<RunEvent, { type: 'tool.decision' }>): string {
   const args = makeVisible(event.args.length > 160 ? `${event.args.slice(0, 160)}…` : event.args);
-  const why =
-    event.verdict === 'allow'
-      ? color.dim(`(${event.rule.id}, ${where})`)
-      : `${makeVisible(event.reason)} ${color.dim(`(${event.rule.id}, ${where})`)}`;
-  return `${color.bold(`${event.call} ${makeVisible(event.tool)}`)} ${args}  ${paint(event.verdict)} ${why}`;
+  const call = `${color.bold(`${event.call} ${makeVisible(event.tool)}`)} ${args}`;
+  if (event.verdict === 'allow') return `${call}  ${color.green('allow')} ${color.dim(shownRule(event.grant ?? event.rule))}`;
+  const verdict = event.verdict === 'ask' ? color.yellow('ask') : color.red('deny');
+  const why = [`    ${makeVisible(event.reason)}`];
+  if (event.verdict === 'deny' && event.remedy !== event.reason) why.push(color.dim(`    ${makeVisible(event.remedy)}`));
+  return [`${call}  ${verdict} ${color.dim(shownRule(event.rule))}`, ...why].join('\n');
 }
+
+/** The rule's name and where it stands; of a grant, the file in the agent's own folder. */
+function shownRule({ layer, id, file, line }: RuleRef): string {
+  const near = layer === 'agent' ? file.replace(/^.*\//, '') : file;
+  return makeVisible(`${id} (${line > 0 ? `${near}:${line}` : near})`);
+}
+
+/** What a call gave; nothing where its decision has said it. */
+function resultLine({ color }: Paint, event: Extract<RunEvent, { type: 'tool.result' }>): string | undefined {
+  if (event.isError && toldByDecision.has(event.code ?? '')) return undefined;
+  const state = event.isError ? color.red(event.code ?? 'error') : color.dim('done');
+  return `    ${color.dim(event.call)} ${state} ${color.dim(`in ${event.durationMs} ms: ${makeVisible(event.summary)}`)}`;
+}
+
+const toldByDecision: ReadonlySet<string> = new Set(['policy.denied', 'tool.unknown', 'tool.bad-arguments']);

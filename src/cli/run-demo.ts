@@ -74,7 +74,7 @@ async function showVerified(context: CommandContext, app: App): Promise<void> {
     { home: await app.home(), tenant: app.tenant, keyFile: path.join(app.userDir, 'keys', 'ledger.ed25519') },
     { schema: true },
   );
-  context.io.err(`${renderVerify(result)}\n`);
+  context.io.err(`${renderVerify(result)}\nThe home of this demonstration is thrown away; "bin/clawhold demo --keep" keeps it.\n`);
   if (result.exitCode !== 0) context.exit(exitCodes.ledgerFailed);
 }
 

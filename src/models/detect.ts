@@ -56,7 +56,7 @@ export async function detectModels({ env, probe = probeOllama }: DetectContext):
     model: 'scripted/demo',
     llm: { version: 1, providers: { ...providers, scripted: { wire: 'scripted' } } },
     isScripted: true,
-    sentence: `Found no model (no key in the environment, ${ollamaModels === undefined ? 'no Ollama on this machine' : 'an Ollama without models'}): agents use scripted/demo, which plays a fixed script and understands nothing. For a real one, set OPENAI_API_KEY or another provider's key, and write its name as \`model\` in clawhold.yaml or give --model openai/gpt-4o-mini.`,
+    sentence: `Found no model (no key in the environment, ${ollamaModels === undefined ? 'no Ollama on this machine' : 'an Ollama without models'}): agents use scripted/demo, which plays a fixed script and understands nothing, until there is OPENAI_API_KEY, another provider's key, or Ollama.`,
   };
 }
 

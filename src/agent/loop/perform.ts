@@ -62,6 +62,13 @@ async function recordArtifact(ctx: LoopContext, { run }: PerformInput, plan: Too
   await recordEvent(ctx, run, { type: 'artifact.write', path: plan.target, sha256: plan.after, bytes: plan.afterBytes.length });
 }
 
+/** The first line, and how many more there are. */
+function summaryOf(text: string): string {
+  const lines = text.trimEnd().split('\n');
+  const first = lines[0]?.slice(0, 160) ?? '';
+  return lines.length === 1 ? first : `${first} … ${lines.length} lines`;
+}
+
 /** Hides secrets, then makes the result durable: from here on it is what the call gave. */
 export async function recordResult(
   ctx: LoopContext,
@@ -72,14 +79,13 @@ export async function recordResult(
   const atMs = ctx.clock.now();
   const entry = { kind: 'result', callId: decided.callId, atMs, durationMs: Math.max(0, atMs - startedMs), result: clean } as const;
   await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, resultEvent(entry, decided.request.tool))]);
-  const summary = clean.text.split('\n', 1)[0]?.slice(0, 160) ?? '';
   ctx.emit({
     type: 'tool.result',
     call: decided.callId,
     tool: decided.request.tool,
     isError: clean.isError,
     ...(clean.code === undefined ? {} : { code: clean.code }),
-    summary,
+    summary: summaryOf(clean.text),
     durationMs: Math.max(0, atMs - startedMs),
   });
   return clean;

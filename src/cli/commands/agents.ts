@@ -1,4 +1,5 @@
 import { parseAgentId } from '../../contracts/ids.ts';
+import { count } from '../describe-totals.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import { table } from '../io.ts';
 
@@ -48,12 +49,23 @@ async function show({ app, io }: CommandContext, name: string): Promise<void> {
     `folder      ${facts.dir}`,
     `workspace   ${facts.workspace}`,
     ...facts.roots.map((root) => `root        ${root.name}: ${root.dir} (read-only)`),
-    `model       ${facts.config.model ?? 'from clawhold.yaml'}`,
+    `model       ${facts.config.model ?? `${(await app.config()).model ?? 'none'} (from clawhold.yaml)`}`,
+    ...grantLines(facts.config.grants ?? {}),
     `tools       ${facts.tools.join(', ') || 'none'}`,
     `prompt      ${facts.promptBytes} bytes with tool schemas`,
-    ...facts.parts.map((part) => `  ${part.name}  ${part.sha256.slice(0, 12)}${part.cut ? '  CUT at its limit' : ''}`),
+    ...facts.parts.map((part) => `            ${part.name}  ${part.sha256.slice(0, 12)}${part.cut ? '  CUT at its limit' : ''}`),
   ];
   printResult(io, facts, lines.join('\n'));
+}
+
+/** One line a grant, as `agent.yaml` has it: what a human allowed. */
+function grantLines(grants: object): string[] {
+  const shown = Object.entries(grants).map(
+    ([tool, bounds]) => `${tool}${JSON.stringify(bounds) === '{}' ? '' : `  ${JSON.stringify(bounds)}`}`,
+  );
+  return (shown.length === 0 ? ['none: every call is denied'] : shown).map(
+    (line, index) => `${index === 0 ? 'grants' : '      '}      ${line}`,
+  );
 }
 
 async function make({ app, io }: CommandContext, name: string, template: string): Promise<void> {
@@ -75,6 +87,11 @@ async function validate({ app, io }: CommandContext, name: string | undefined): 
   printResult(
     io,
     { agents: checked.map((facts) => facts.agent), warnings: cut },
-    [...cut, `${checked.length} agent(s) are valid: ${checked.map((facts) => facts.agent).join(', ') || 'none there'}.`].join('\n'),
+    [
+      ...cut,
+      checked.length === 0
+        ? 'There is no agent yet. Make one with "clawhold agents new NAME".'
+        : `${count(checked.length, 'agent')} checked, all valid: ${checked.map((facts) => facts.agent).join(', ')}.`,
+    ].join('\n'),
   );
 }

@@ -49,7 +49,9 @@ async function list({ app, io }: CommandContext, isAll: boolean): Promise<void> 
 
 async function show(context: CommandContext, id: string): Promise<void> {
   const approval = await find(context, parseApprovalId(id));
-  printResult(context.io, { approval }, describeApproval(context.io, approval));
+  const answers = `answer with: clawhold approvals approve ${approval.id} --resume, or deny instead of approve`;
+  const text = describeApproval(context.io, approval);
+  printResult(context.io, { approval }, approval.state === 'open' ? `${text}\n\n${answers}` : text);
 }
 
 async function find({ app }: CommandContext, id: ApprovalId): Promise<Approval> {

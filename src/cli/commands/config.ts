@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
+import { count } from '../describe-totals.ts';
 import type { FileSchemaName } from '../json-schemas.ts';
 import type { InvalidFileError } from '../../state/yaml-file.ts';
 import { localUser } from '../run-options.ts';
@@ -150,7 +151,7 @@ async function validate({ app, io }: CommandContext): Promise<void> {
   printResult(
     io,
     { agents, notices: app.notices },
-    [...app.notices, `Configuration, policies and ${agents.length} agent(s) are valid.`].join('\n'),
+    [...app.notices, `Configuration, policies and ${count(agents.length, 'agent')} are valid.`].join('\n'),
   );
 }
 

@@ -6,6 +6,14 @@ interface InitFlags {
   readonly template: string;
 }
 
+/** For who has only the scripted model yet. */
+const realModel = [
+  'A real model, one of:',
+  '  export OPENAI_API_KEY=…          then: clawhold config set model openai/gpt-4o-mini',
+  '  export ANTHROPIC_API_KEY=…       then: clawhold config set model anthropic/claude-haiku-4-5',
+  '  ollama pull qwen3:4b             then: clawhold config set model ollama/qwen3:4b',
+];
+
 export const command: CliCommand = {
   configure(verb, context) {
     verb
@@ -34,8 +42,11 @@ export const command: CliCommand = {
         detected.sentence,
         '',
         'Next:',
-        `  clawhold ask --agent ${agent} "hello"`,
-        `  edit ${path.join(dir, 'SOUL.md')} and agent.yaml beside it: who the agent is, and what it may do`,
+        `  clawhold ask${agent === 'main' ? '' : ` --agent ${agent}`} "hello"`,
+        `  clawhold agents show ${agent}`,
+        ...(detected.isScripted ? ['', ...realModel] : []),
+        '',
+        `Who it is and what it may do stands in ${path.join(path.relative(app.cwd, dir) || '.', 'SOUL.md')} and agent.yaml beside it.`,
       ];
       printResult(
         io,

@@ -20,5 +20,7 @@ function short(value: unknown): string {
     return /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : /^[\w./:@+-]+$/.test(value) ? value : JSON.stringify(value);
   if (typeof value !== 'object' || value === null) return String(value);
   const { id } = value as { readonly id?: unknown };
-  return typeof id === 'string' ? id : JSON.stringify(value);
+  if (typeof id === 'string') return id;
+  const text = JSON.stringify(value);
+  return text.length <= 100 ? text : `${Object.keys(value).length} of them`;
 }

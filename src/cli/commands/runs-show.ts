@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { JournalEntry } from '../../contracts/journal.ts';
 import { makeVisible } from '../../governance/visible.ts';
 import { readJournal } from '../../state/journal.ts';
+import { describeTotals } from '../describe-totals.ts';
 import { printResult, type CommandContext } from '../command.ts';
 import { changesOf, diffOfChanges } from './runs-changes.ts';
 import { findRun, liveState } from './find-run.ts';
@@ -25,18 +26,23 @@ export async function showRun(context: CommandContext, id: string | undefined, h
     `${io.color.bold(row.id)}  ${state}${row.reason === '' ? '' : `: ${makeVisible(row.reason)}`}`,
     `agent ${row.agent}  session ${row.session}  model ${row.model}  door ${row.door}`,
     `started ${new Date(row.createdMs).toISOString()}${row.endedMs === undefined ? '' : `, took ${((row.endedMs - row.createdMs) / 1000).toFixed(2)} s`}`,
-    `${row.turns} turns, ${row.toolCalls} tool calls, ${row.inputTokens}+${row.outputTokens} tokens, ${row.costMicroUsd === undefined ? 'cost unknown' : `${(row.costMicroUsd / 1e6).toFixed(4)} USD`}`,
-    `folder ${dir}`,
+    describeTotals(row),
+    `record ${dir}`,
     '',
-    `input: ${makeVisible(row.inputPreview)}`,
-    ...calls.map(
-      (call) =>
-        `  ${call.call} ${makeVisible(call.tool)} ${makeVisible(call.args)}  ${call.verdict}${call.verdict === 'allow' ? '' : ` (${makeVisible(call.reason)})`}${call.outcome === undefined ? '' : `  -> ${call.outcome}`}`,
-    ),
+    `${io.color.bold('>')} ${makeVisible(row.inputPreview)}`,
+    ...calls.map((call) => callLine(io, call)),
     '',
     makeVisible(output, { keepLines: true }),
   ];
   printResult(io, { run: { ...row, state }, calls, output, dir }, lines.join('\n'));
+}
+
+function callLine({ color }: CommandContext['io'], call: ShownCall): string {
+  const paint = call.verdict === 'allow' ? color.green : call.verdict === 'ask' ? color.yellow : color.red;
+  const isTold = call.verdict === 'allow' && call.outcome !== undefined;
+  const outcome = call.outcome === undefined || call.outcome === 'policy.denied' ? '' : `, ${call.outcome}`;
+  const line = `  ${call.call} ${makeVisible(call.tool)} ${makeVisible(call.args)}  ${paint(call.verdict)}${outcome}`;
+  return isTold ? line : `${line}\n      ${color.dim(makeVisible(call.reason))}`;
 }
 
 interface ShownCall {
