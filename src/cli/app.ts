@@ -6,6 +6,7 @@ import type { PolicySource } from '../contracts/policy.ts';
 import type { ApprovalSurface } from '../contracts/run.ts';
 import type { Ledger } from '../governance/ledger.ts';
 import type { Redactor } from '../governance/redact.ts';
+import type { Secrets } from '../broker/secrets.ts';
 import type { Approvals } from '../state/approvals.ts';
 import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
@@ -42,6 +43,8 @@ export interface App extends AsyncDisposable {
   sessions(): Promise<Sessions>;
   ledger(): Promise<Ledger>;
   redactor(): Promise<Redactor>;
+  /** What agents may use and never see. */
+  secrets(): Promise<Secrets>;
   policyFiles(): Promise<readonly PolicySource[]>;
   /** An agent's tools on its roots. */
   readonly openTools: WorkerContext['openTools'];

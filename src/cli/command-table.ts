@@ -25,6 +25,11 @@ export const commandTable: readonly CommandEntry[] = [
   },
   { name: 'policy', summary: 'show, explain, check and simulate what is allowed', load: async () => await import('./commands/policy.ts') },
   { name: 'audit', summary: 'follow, query, verify and export the ledger', load: async () => await import('./commands/audit.ts') },
+  {
+    name: 'secrets',
+    summary: 'keep secrets that agents use and never see',
+    load: async () => await import('./commands/secrets.ts'),
+  },
   { name: 'config', summary: 'get, set and validate configuration', load: async () => await import('./commands/config.ts') },
   { name: 'demo', summary: 'watch an agent work on a folder, in a throw-away home', load: async () => await import('./commands/demo.ts') },
 ];

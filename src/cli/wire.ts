@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { systemClock } from '../contracts/clock.ts';
@@ -16,6 +17,20 @@ function userDirOf(env: Env): string {
   return env['CLAWHOLD_CONFIG_HOME'] ?? path.join(env['XDG_CONFIG_HOME'] ?? path.join(os.homedir(), '.config'), 'clawhold');
 }
 
+/** As root, secrets lie in /etc/clawhold, unless a folder for this user's things is named. */
+function isSystemWide(env: Env): boolean {
+  return process.geteuid?.() === 0 && env['CLAWHOLD_CONFIG_HOME'] === undefined;
+}
+
+/** The values in the secrets' files. Where no such folder is, the broker is not even loaded. */
+async function keptSecrets(app: App): Promise<readonly { readonly name: string; readonly value: string }[]> {
+  const folder = isSystemWide(app.env) ? '/etc/clawhold' : path.join(app.userDir, 'secrets');
+  if (!fs.existsSync(folder)) return [];
+  const secrets = await app.secrets();
+  const found = await Promise.all((await secrets.list(app.tenant)).map(async ({ name }) => await secrets.get(app.tenant, name)));
+  return found.flatMap((secret) => (secret === undefined ? [] : [{ name: secret.name, value: secret.value }]));
+}
+
 /** Wires one installation; opens nothing yet. */
 export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }): App {
   const stack = new AsyncDisposableStack();
@@ -27,7 +42,12 @@ export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }):
     ...storeParts(stack, base, files.home),
     redactor: once(async () => {
       const [{ createRedactor }, { secretsOf }] = await Promise.all([import('../governance/redact.ts'), import('../models/open-model.ts')]);
-      return createRedactor({ secrets: secretsOf(await files.llm(), env), patterns: (await files.config()).redaction?.patterns ?? [] });
+      const held = [...secretsOf(await files.llm(), env), ...(await keptSecrets(app))];
+      return createRedactor({ secrets: held, patterns: (await files.config()).redaction?.patterns ?? [] });
+    }),
+    secrets: once(async () => {
+      const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
+      return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
     openTools: async (agent) => {
       const { openAgentTools } = await import('./agent-tools.ts');
