@@ -41,8 +41,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     mayLoad: ['eventsource-parser'],
   },
   tools: {
-    purpose: 'What an agent can do: registry, file guard, the core tools.',
-    mayImport: ['contracts', 'governance', 'broker/client.ts'],
+    purpose: 'What an agent can do: registry, file guard, the core tools, MCP.',
+    mayImport: ['contracts', 'governance', 'sandbox', 'broker/client.ts'],
     mayLoad: ['node:child_process', '@vscode/ripgrep', 'diff'],
   },
   agent: {

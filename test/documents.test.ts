@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { generatedParts, withPart } from '../build/generated-docs.ts';
-import { agentConfig, brokerPolicy, clawholdConfig, defaultLimits, llmConfig, policyFile } from '../src/contracts/config.ts';
+import { agentConfig, brokerPolicy, clawholdConfig, defaultLimits, llmConfig, mcpPins, policyFile } from '../src/contracts/config.ts';
 import { ledgerEvents } from '../src/contracts/ledger.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
 import { sectionOf, tableRows } from './documents/read-markdown.ts';
@@ -18,6 +18,7 @@ const configFiles = {
   'agent.yaml': agentConfig,
   'policy.yaml': policyFile,
   'broker.yaml': brokerPolicy,
+  'mcp.yaml': mcpPins,
 };
 for (const [file, schema] of Object.entries(configFiles)) {
   test(`docs/CONFIG.md has exactly the fields of ${file}, each with its meaning and default`, () => {

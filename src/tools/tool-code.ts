@@ -29,6 +29,10 @@ export const toolCodes = {
   'http.refused': 'The edge refused the request: its address, host, method, header or size.',
   'http.failed': 'The request left and gave no usable answer; it may pass.',
   'http.not-text': 'The answer is no text.',
+  'mcp.changed': 'The server offers another tool than the one that a human pinned.',
+  'mcp.unavailable': 'The MCP server could not be started, or does not speak the protocol.',
+  'mcp.failed': 'The MCP server answered with an error, or broke off.',
+  'mcp.timed-out': 'The MCP server did not answer in time.',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type ToolCode = keyof typeof toolCodes;
