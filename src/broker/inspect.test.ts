@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import {
   exchange,
+  joined,
   openFixture,
   openRawServer,
   openServer,
@@ -110,7 +111,7 @@ test('a call to another host leaves with the placeholder', async (t) => {
     `GET http://other.test:${port}/ HTTP/1.1\r\nHost: other.test:${port}\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
   );
 
-  assert.ok(answer.includes(`Bearer ${token}`));
+  assert.ok(joined(answer).includes(`Bearer ${token}`));
   assert.deepEqual(other.ledger.opens()[0]?.secrets, []);
   assert.ok(place.token !== token);
 });
@@ -186,7 +187,7 @@ test('a secret with special letters is written as its place demands', async (t) 
   assert.deepEqual(JSON.parse(server.seen[0]!.body), { a: odd, b: [odd] });
   assert.equal(new URLSearchParams(server.seen[1]!.body).get('a'), odd);
   assert.equal(new URL(server.seen[0]!.url, 'https://x').searchParams.get('q'), odd);
-  for (const form of [odd, encodeURIComponent(odd), JSON.stringify(odd).slice(1, -1)]) assert.ok(!answer.includes(form));
+  for (const form of [odd, encodeURIComponent(odd), JSON.stringify(odd).slice(1, -1)]) assert.ok(!joined(answer).includes(form));
 });
 
 test('a body that is too large to look through is refused where a secret could stand', async (t) => {
@@ -219,8 +220,8 @@ for (const [name, body, headers] of echoes) {
     const answer = await place.ask(get(`Authorization: Bearer ${place.token}\r\n`));
 
     assert.match(answer, /^HTTP\/1\.1 200/);
-    for (const form of [value, base64.slice(3, -3), Buffer.from(value).toString('hex')]) assert.ok(!answer.includes(form), answer);
-    assert.ok(answer.includes(place.token), answer);
+    for (const form of [value, base64.slice(3, -3), Buffer.from(value).toString('hex')]) assert.ok(!joined(answer).includes(form), answer);
+    assert.ok(joined(answer).includes(place.token), answer);
   });
 }
 
@@ -234,7 +235,7 @@ test('a secret that comes back in drops of one byte does not show', async (t) =>
 
   const answer = await place.ask(get());
 
-  const body = [...answer.slice(answer.indexOf('\r\n\r\n')).matchAll(/[0-9a-f]+\r\n([^\r]*)\r\n/g)].map((match) => match[1]).join('');
+  const body = joined(answer).split('\r\n\r\n')[1];
   assert.equal(body, `<${place.token}>`);
 });
 
@@ -322,8 +323,8 @@ test('plain HTTP in an inspected tunnel is checked like any request, and no secr
 
   // A test server on loopback gets it, and its echo is hidden again.
   assert.equal(server.seen[0]?.headers.authorization, value);
-  assert.ok(Buffer.concat(parts).toString().includes(token));
-  assert.ok(!Buffer.concat(parts).toString().includes(value));
+  assert.ok(joined(Buffer.concat(parts).toString()).includes(token));
+  assert.ok(!joined(Buffer.concat(parts).toString()).includes(value));
 });
 
 test('an error of the server does not show the secret either', async (t) => {
@@ -334,7 +335,7 @@ test('an error of the server does not show the secret either', async (t) => {
   const answer = await exchange(fixture.socketPath, `GET http://${at}/ HTTP/1.1\r\nHost: ${at}\r\nConnection: close\r\n\r\n`);
 
   assert.match(answer, /^HTTP\/1\.1 500/);
-  assert.ok(!answer.includes(value));
+  assert.ok(!joined(answer).includes(value));
 });
 
 const programs = {

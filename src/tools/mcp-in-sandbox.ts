@@ -31,7 +31,7 @@ export function startMcpInSandbox({ command, env = {} }: McpServer, options: Mcp
         (result) => `${result.end}${result.exitCode === undefined ? '' : ` with ${result.exitCode}`}`,
         (error: unknown) => (error instanceof Error ? error.message : String(error)),
       );
-    const process: McpProcess = {
+    const child: McpProcess = {
       write: (bytes) => input.push(bytes),
       ended,
       async stop() {
@@ -41,7 +41,7 @@ export function startMcpInSandbox({ command, env = {} }: McpServer, options: Mcp
         await sandbox.stop();
       },
     };
-    return process;
+    return child;
   };
 }
 

@@ -90,7 +90,7 @@ test('what is offered to the model comes from the pin alone, at its strictest', 
     ['add', 'crash', 'env', 'fail', 'slow', 'turn'].map((name) => `mcp.notes.${name}`),
   );
   assert.equal(at.pids.length, 0);
-  const [add] = describeMcpTools(pins).filter((tool) => tool.name === 'mcp.notes.add');
+  const add = describeMcpTools(pins).find((tool) => tool.name === 'mcp.notes.add');
   assert.deepEqual(add?.effects, ['private', 'mutating', 'outside']);
   assert.deepEqual(add?.args, { text: { role: 'destination' } });
   assert.deepEqual([add?.structured, add?.recovery, add?.parameters['additionalProperties']], [[], 'ask-human', false]);
@@ -276,10 +276,10 @@ test('a server in a sandbox is its one command, with placeholders for secrets, a
       const [program = '', ...args] = argv;
       const child = spawn(program, args, { env: options.env, stdio: ['pipe', 'pipe', 'ignore'], signal: options.signal! });
       child.on('error', () => undefined);
-      child.stdout!.on('data', (bytes: Buffer) => options.onStdout?.(bytes));
-      child.stdin!.on('error', () => undefined);
+      child.stdout.on('data', (bytes: Buffer) => options.onStdout?.(bytes));
+      child.stdin.on('error', () => undefined);
       void (async () => {
-        for await (const bytes of options.stdin as AsyncIterable<Uint8Array>) child.stdin!.write(bytes);
+        for await (const bytes of options.stdin as AsyncIterable<Uint8Array>) child.stdin.write(bytes);
       })();
       await new Promise((resolve) => child.on('close', resolve));
       return { end: 'exited' };

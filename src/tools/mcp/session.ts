@@ -52,14 +52,14 @@ export type CallAnswer = z.infer<typeof callAnswer>;
 /** Starts a server and greets it. @throws McpError, or what the start throws. Source: MCP 2025-06-18, lifecycle */
 export async function openMcpSession(start: StartMcp, limits: McpLimits): Promise<McpSession> {
   let hasNews = false;
-  let process: McpProcess | undefined;
+  let child: McpProcess | undefined;
   const rpc = new RpcConnection({
-    write: (bytes) => process?.write(bytes),
+    write: (bytes) => child?.write(bytes),
     onNotification: (method) => (hasNews ||= method === 'notifications/tools/list_changed'),
     maxMessageBytes: limits.messageBytes,
   });
-  process = await start({ onStdout: (bytes) => rpc.push(bytes) });
-  const running = process;
+  child = await start({ onStdout: (bytes) => rpc.push(bytes) });
+  const running = child;
   void running.ended.then((why) => rpc.fail(new McpError('mcp.failed', `the server ended: ${why}`)));
   try {
     await greet(rpc, limits);
