@@ -14,6 +14,8 @@ export interface AgentToolsOptions {
   readonly clock: Clock;
   /** Folders that no root may contain: the home, the user's keys. */
   readonly protectedDirs: readonly string[];
+  /** Hides secrets in what the tools show of a file. */
+  readonly hide: (text: string) => string;
 }
 
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */
@@ -27,7 +29,7 @@ export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptio
     return place;
   };
   return {
-    tools: openToolSet({ roots, clock: options.clock, names }),
+    tools: openToolSet({ roots, clock: options.clock, names, hide: options.hide }),
     resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names),
     targetHash: async (target) => targetHash(roots, target),
     readTarget: async (target) => {
@@ -44,7 +46,7 @@ export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptio
 export function describeAgentTools(agent: AgentRoots, clock: Clock): ToolFacts {
   const roots = closedRoots(rootNames(agent));
   const names = coreTools.map((tool) => tool.name);
-  return { tools: openToolSet({ roots, clock, names }), resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names) };
+  return { tools: openToolSet({ roots, clock, names, hide: String }), resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names) };
 }
 
 function rootNames(agent: AgentRoots): RootName[] {

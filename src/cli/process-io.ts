@@ -1,19 +1,24 @@
 import fs from 'node:fs';
+import { escapeHidden } from '../governance/visible.ts';
 import { paletteFor, type Io } from './io.ts';
+import { terminalText } from './terminal-text.ts';
 
-/** The process's own streams. Opening Node's stream objects costs 5 ms, so they are opened only when they are needed. */
+/** The process's own streams. Opening Node's stream objects costs 5 ms, so they are opened only when they are needed. Nothing that steers a terminal passes. */
 export function processIo(wantsColor: boolean): Io {
   const isTerminal = isTerminalAt(0) && isTerminalAt(2);
-  return {
+  const out = writerTo(1, () => process.stdout);
+  const err = writerTo(2, () => process.stderr);
+  const io: Io = {
     get stdin() {
       return process.stdin;
     },
-    out: writerTo(1, () => process.stdout),
-    err: writerTo(2, () => process.stderr),
+    out: (text) => out(io.isJson ? escapeHidden(text) : terminalText(text)),
+    err: (text) => err(terminalText(text)),
     isJson: false,
     isTerminal,
     color: paletteFor(wantsColor && isTerminalAt(2)),
   };
+  return io;
 }
 
 /** Only a character device can be a terminal; asking for more loads the network modules. */

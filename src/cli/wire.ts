@@ -51,7 +51,9 @@ export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }):
     }),
     openTools: async (agent) => {
       const { openAgentTools } = await import('./agent-tools.ts');
-      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await files.home(), base.userDir) });
+      const redactor = await app.redactor();
+      const hide = (text: string): string => redactor.text(text);
+      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await files.home(), base.userDir), hide });
     },
     worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),

@@ -7,6 +7,17 @@ export type JsonObject = { readonly [key: string]: JsonValue };
 /** A SHA-256 as 64 lower-case hex digits. */
 export type Sha256 = string & { readonly brand: 'Sha256' };
 
+/** Deeper than any honest document; what walks a value by recursion is safe up to here. */
+export const maxJsonDepth = 100;
+
+/** Whether lists and objects are nested deeper than `depth`. Never looks further down than that. */
+export function isDeeperThan(value: JsonValue, depth: number): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  if (depth === 0) return true;
+  for (const element of Object.values(value)) if (isDeeperThan(element, depth - 1)) return true;
+  return false;
+}
+
 /** The one spelling of a JSON value, so that equal values have equal hashes. Source: RFC 8785. */
 export function canonicalJson(value: unknown): string {
   const text = canonicalize(value);

@@ -337,3 +337,12 @@ test('a MiB of text made to slow a rule down is redacted in one go', () => {
     assert.equal(typeof hide.text(text), 'string');
   }
 });
+
+test('a document nested so deep that nobody can walk it is hidden as a whole', () => {
+  const hide = redactor({});
+  const nest = (depth: number): string => `${'['.repeat(depth)}"ghp_${'a1B2'.repeat(9)}"${']'.repeat(depth)}`;
+
+  for (const depth of [101, 200_000]) assert.equal(hide.jsonText(nest(depth)), '"[redacted:unsettled]"');
+  assert.equal(hide.json(JSON.parse(nest(20_000))), '[redacted:unsettled]');
+  assert.match(hide.jsonText(nest(100)), /^\[{100}"\[redacted:[^u]/);
+});

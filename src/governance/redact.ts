@@ -1,4 +1,4 @@
-import type { JsonValue } from '../contracts/json.ts';
+import { isDeeperThan, maxJsonDepth, type JsonValue } from '../contracts/json.ts';
 import { findAssignments, isSecretField } from './redact/assignments.ts';
 import { findPattern, type NamedPattern } from './redact/custom-patterns.ts';
 import { findExactValues, secretForms, type NamedSecret } from './redact/exact-values.ts';
@@ -23,7 +23,7 @@ export interface RedactedStream {
  */
 export interface Redactor {
   text(text: string): string;
-  /** All texts in it, keys too. */
+  /** All texts in it, keys too. What is nested deeper than `maxJsonDepth` is hidden as a whole. */
   json<T extends JsonValue>(value: T): T;
   /**
    * A JSON document in its spelling, such as a tool call's arguments: what it says is redacted, escapes included, and it
@@ -72,7 +72,7 @@ export function createRedactor(options: RedactorOptions): Redactor {
   const text = (whole: string): string => redactText(stages, whole);
   return {
     text,
-    json: <T extends JsonValue>(value: T) => redactJson(text, value) as T,
+    json: <T extends JsonValue>(value: T) => redactDocument(text, value) as T,
     jsonText: (spelled) => redactJsonText(text, spelled),
     stream: (onText) => openStream(text, settle, onText),
   };
@@ -145,6 +145,10 @@ function redactPiece(stage: Stage, text: string, depth: number): string {
   return stage.done(text);
 }
 
+function redactDocument(text: (whole: string) => string, value: JsonValue): JsonValue {
+  return isDeeperThan(value, maxJsonDepth) ? marker('unsettled') : redactJson(text, value);
+}
+
 function redactJson(text: (whole: string) => string, value: JsonValue): JsonValue {
   if (typeof value === 'string') return text(value);
   if (Array.isArray(value)) return value.map((each: JsonValue) => redactJson(text, each));
@@ -168,6 +172,7 @@ function redactJsonText(text: (whole: string) => string, spelled: string): strin
     // silent-ok: a model may write anything; it is hidden as text then
     return text(spelled);
   }
+  if (isDeeperThan(value, maxJsonDepth)) return JSON.stringify(marker('unsettled'));
   const before = JSON.stringify(value);
   const after = JSON.stringify(redactJson(text, value));
   return before === after && !hidesDuplicate(text, spelled, before) ? spelled : after;

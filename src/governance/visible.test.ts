@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeVisible, mixedScriptWarning } from './visible.ts';
+import { escapeHidden, makeVisible, mixedScriptWarning } from './visible.ts';
 
 const hostile: readonly [name: string, text: string, shown: string][] = [
   ['right-to-left override', 'gpj.\u202eexe', 'gpj.⟨U+202E⟩exe'],
@@ -44,4 +44,13 @@ test('a word of two alphabets is warned about, a sentence of two is not', () => 
   assert.match(mixedScriptWarning('https://p\u0430ypal.com') ?? '', /mixes Latin and Cyrillic/);
   assert.equal(mixedScriptWarning('paypal.com'), undefined);
   assert.equal(mixedScriptWarning('hello привет'), undefined);
+});
+
+test('a JSON text without hidden characters says the same', () => {
+  const value = hostile.map(([, text]) => text);
+
+  const escaped = escapeHidden(`${JSON.stringify(value)}\n`);
+
+  assert.deepEqual(JSON.parse(escaped), value);
+  assert.equal(makeVisible(escaped, { keepLines: true }), escaped);
 });

@@ -21,6 +21,13 @@ export function makeVisible(text: string, options: VisibleOptions = {}): string 
   });
 }
 
+/** A JSON text that a terminal shows as it is: the same characters are escapes of JSON, so that it says the same. */
+export function escapeHidden(json: string): string {
+  return json.replace(hidden, (character) =>
+    character === '\n' ? character : character.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
+}
+
 /**
  * A warning about a host or word that mixes alphabets which look alike (pаypal with a Cyrillic а), or undefined.
  * Source: Unicode TS 39, the idea of "single script" without its tables.

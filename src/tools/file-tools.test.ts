@@ -13,6 +13,7 @@ import { targetHash } from './target-hash.ts';
 import { openToolSet } from './tool-set.ts';
 
 const { signal } = new AbortController();
+const key = 'Kp7Lm2Xv9Rt4Wn8Bs6Dg3Fh5Jc1Ya0Ue';
 
 interface World {
   readonly dir: string;
@@ -53,6 +54,7 @@ async function openWorld(t: TestContext): Promise<World> {
   const tools = openToolSet({
     roots,
     clock: { now: () => 0 },
+    hide: (text) => text.replaceAll(key, '[redacted:key]').replace(/-----BEGIN[^]*-----END/, '[redacted:private-key]'),
     limits: { readBytes: 1000, writeBytes: 2000, agentFileBytes: 100, listEntries: 20 },
   });
   const parsed = (name: string, args: JsonObject): Exclude<ReturnType<typeof parseCall>, { refused: ToolResult }> => {
@@ -405,4 +407,21 @@ test('the files that are the agent’s to change can be changed', async (t) => {
   );
   assert.equal((await call('fs.write', { path: 'agent:memory/notes', content: 'kept\n' })).isError, false);
   assert.deepEqual([file('own/HANDOFF.md'), file('own/DEVPLAN.md'), file('own/memory/notes.md')], ['next\n', '- [x] done\n', 'kept\n']);
+});
+
+test('half a secret is not shown: not where a line is cut, nor in the middle of a key, nor in the problem of an edit', async (t) => {
+  const { dir, call } = await openWorld(t);
+  const put = (name: string, text: string): void => fs.writeFileSync(path.join(dir, 'ws', name), text);
+  put('long.txt', `${'x'.repeat(980)}${key}\n`);
+  put('key.txt', `before\n-----BEGIN\nline one\nline two\n-----END\nafter\n`);
+  put('edit.txt', `the words are these ${'y '.repeat(60)}${key}\n`);
+
+  const long = await call('fs.read', { path: 'long.txt' });
+  const part = await call('fs.read', { path: 'key.txt', offset: 2, limit: 2 });
+  const edit = await call('fs.edit', { path: 'edit.txt', edits: [{ oldText: `the words are those ${'y '.repeat(60)}`, newText: '' }] });
+
+  for (const { text } of [long, part, edit]) assert.doesNotMatch(text, /Kp7|line one|line two/);
+  assert.match(long.text, /x\[redacted/);
+  assert.equal(part.text, '[redacted:private-key]\nafter\n');
+  assert.match(edit.text, /Most like its first line/);
 });

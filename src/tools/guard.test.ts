@@ -504,3 +504,41 @@ for (const mode of modes) {
     );
   });
 }
+
+for (const mode of modes) {
+  test(`${mode}: a root within a root is entered by its own name only`, async (t) => {
+    const { dir } = await openWorld(t, mode);
+    const roots = await openRoots(
+      [
+        { name: 'repo', dir, access: 'read' },
+        { name: 'workspace', dir: path.join(dir, 'ws'), access: 'write' },
+        { name: 'docs', dir: path.join(dir, 'ws/docs'), access: 'read' },
+      ],
+      mode === 'best-effort' ? { assurance: mode } : {},
+    );
+    t.after(async () => await roots[Symbol.asyncDispose]());
+
+    const through = [
+      roots.read({ root: 'repo', path: 'ws/docs/a.md' }),
+      roots.list({ root: 'repo', path: 'ws' }, { depth: 3, maxEntries: 10 }),
+      await roots.write(ws('docs/a.md'), Buffer.from('changed')),
+    ];
+    const listed = roots.list({ root: 'repo', path: '.' }, { depth: 5, maxEntries: 100 });
+
+    for (const refused of through) assert.equal(isRefused(refused) && refused.refused, 'fs.protected');
+    assert.equal(!isRefused(listed) && listed.entries.some((entry) => entry.path.startsWith('ws/')), false);
+    assert.deepEqual(roots.read({ root: 'docs', path: 'a.md' }), { bytes: Buffer.from('inside'), size: 6 });
+  });
+}
+
+test('one folder cannot be two roots, also when a link says it is another', async (t) => {
+  const { dir } = await openWorld(t, 'best-effort');
+  fs.symlinkSync('ws', path.join(dir, 'link'));
+
+  const open = openRoots([
+    { name: 'workspace', dir: path.join(dir, 'ws'), access: 'write' },
+    { name: 'repo', dir: path.join(dir, 'link'), access: 'read' },
+  ]);
+
+  await assert.rejects(open, { code: 'tools.bad-root', message: /cannot be the root "repo": another root is the same folder/ });
+});

@@ -30,7 +30,7 @@ export interface PathFacts {
  * Contract, checked by guard.test.ts and guard-race.test.ts:
  * - no path leads outside its root, whatever the paths are renamed or linked to meanwhile (`race-free`);
  * - links are never followed; only regular files with a single name are opened; nothing waits on a FIFO or a device;
- * - `.git`, `.clawhold`, the agent's own folder and `protectedDirs` cannot be reached from any other root;
+ * - `.git`, `.clawhold`, the agent's own folder, every other root and `protectedDirs` cannot be reached from a root;
  * - a root stays the folder that was opened, even when another takes its name;
  * - a file is replaced whole or not at all;
  * - once disposed, every operation is refused; what was under way is waited for.
@@ -84,11 +84,14 @@ export async function openRoots(specs: readonly RootName[], options: OpenRootsOp
       directories.set(spec.name, directory);
       const dir = realDirOf(directory);
       if (spec.name !== 'agent') refuseProtectedRoot(spec, dir, protectedDirs);
+      const id = `${directory.dev}:${directory.ino}`;
+      if (protectedIds.has(id)) throw badRoot(spec, 'another root is the same folder, and one folder cannot have the rights of two names');
+      // A root is entered by its own name only, from above it too.
+      protectedIds.add(id);
       return { ...spec, dir };
     });
-    const own = directories.get('agent');
     const existing = protectedDirs.map((dir) => fs.statSync(dir, { throwIfNoEntry: false }));
-    for (const found of [...existing, own]) if (found !== undefined) protectedIds.add(`${found.dev}:${found.ino}`);
+    for (const found of existing) if (found !== undefined) protectedIds.add(`${found.dev}:${found.ino}`);
     return rootsOf({ names, directories, protectedIds, protectedDirs });
   } catch (thrown) {
     for (const directory of directories.values()) fs.closeSync(directory.fd);

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../contracts/json.ts';
+import { isDeeperThan, maxJsonDepth, type JsonObject, type JsonValue } from '../contracts/json.ts';
 import { reasonOf } from '../contracts/errors.ts';
 import type { Tool, ToolResult, ToolSet } from '../contracts/tool.ts';
 
@@ -22,6 +22,8 @@ export function parseCall(tools: ToolSet, call: { readonly name: string; readonl
   } catch (thrown) {
     return refuse('tool.bad-arguments', `The arguments of ${tool.name} are not JSON: ${reasonOf(thrown)}. Write them again.`);
   }
+  if (isDeeperThan(args, maxJsonDepth))
+    return refuse('tool.bad-arguments', `The arguments of ${tool.name} are nested deeper than ${maxJsonDepth} levels. Write them flatter.`);
   const parsed = tool.parse(args);
   return parsed.ok ? { tool, args: parsed.args } : refuse('tool.bad-arguments', parsed.problem);
 }

@@ -280,3 +280,18 @@ function decoded(text: string): string {
     return text;
   }
 }
+
+test('what lies in a root within a root is named by the inner one only', () => {
+  const nested: readonly RootName[] = [
+    { name: 'workspace', dir: '/srv/repo/ws', access: 'write' },
+    { name: 'agent', dir: '/srv/repo/home/agents/a', access: 'write' },
+    { name: 'repo', dir: '/srv/repo', access: 'read' },
+    { name: 'vendor', dir: '/srv/repo/ws/vendor', access: 'read' },
+  ];
+
+  const named = ['repo:ws/private/x', 'repo:ws', 'vendor/lib.js', 'repo:ws/vendor/lib.js'].map((raw) => classifyPath(raw, nested));
+
+  const why = (place: string): object => ({ outside: true, why: `lies in another root; write it as \`${place}\`` });
+  assert.deepEqual(named, [why('private/x'), why('.'), why('vendor:lib.js'), why('vendor:lib.js')]);
+  assert.deepEqual(classifyPath('repo:ws2/x', nested), { root: 'repo', path: 'ws2/x' });
+});

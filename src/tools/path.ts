@@ -32,6 +32,8 @@ const rootPrefix = /^([^/:]*):(.*)$/s;
  *
  * - `docs/a.md` is in `workspace`; `repo:src/a.ts` in the root `repo`; a first name with a colon always means a root.
  * - An absolute path is accepted only beneath a root's folder, and becomes relative to it (the innermost root wins).
+ * - What lies in another root that lies within this one is named by that root only, so that it has the rights and the
+ *   rules of one name: a deny of `private/**` is not passed by as `repo:workspace/private`.
  * - `..` is refused anywhere, even where it would stay inside: a path has one spelling.
  * - Percent escapes are not decoded, and a path that would be refused after decoding is refused.
  * - `.git`, `.clawhold` and all their spellings, invisible characters, backslashes, trailing dots: refused.
@@ -47,6 +49,8 @@ export function classifyPath(raw: string, roots: readonly RootName[]): RootPath 
   const path = names.length === 0 ? '.' : names.join('/');
   const fault = pathFault(names, path);
   if (fault !== undefined) return outside(fault);
+  const inner = innerRoot({ root: placed.root, path }, roots);
+  if (inner !== undefined) return outside(`lies in another root; write it as \`${displayPath(inner)}\``);
   if (placed.root !== 'agent') return { root: placed.root, path };
   const own = agentFile(path);
   return own === undefined
@@ -70,6 +74,19 @@ export function displayPath(at: RootPath): string {
   return at.root === 'workspace' ? at.path : `${at.root}:${at.path}`;
 }
 
+/** The place by the name of a root that lies beneath this one's and holds it. */
+function innerRoot(at: RootPath, roots: readonly RootName[]): RootPath | undefined {
+  const outer = roots.find((root) => root.name === at.root)?.dir;
+  if (outer === undefined || roots.length < 3) return undefined;
+  const inside = roots.filter(({ name, dir }) => name !== 'agent' && dir.length > outer.length && isBeneath(dir, outer));
+  const inner = placeAbsolute(at.path === '.' ? outer : `${outer === '/' ? '' : outer}/${at.path}`, inside);
+  return 'outside' in inner ? undefined : { root: inner.root, path: inner.path.replace(/^\//, '') || '.' };
+}
+
+function isBeneath(place: string, dir: string): boolean {
+  return place === dir || place.startsWith(dir.endsWith('/') ? dir : `${dir}/`);
+}
+
 function pathFault(names: readonly string[], path: string): string | undefined {
   if (names.length > maxDepth) return `is deeper than ${maxDepth} folders`;
   if (names[0]?.startsWith('~')) return 'begins with `~`; there is no home folder here, write it relative to the workspace';
@@ -88,7 +105,7 @@ function placeRelative(raw: string, roots: readonly RootName[]): RootPath | Outs
 }
 
 function placeAbsolute(raw: string, roots: readonly RootName[]): RootPath | OutsidePath {
-  const inside = roots.filter((root) => raw === root.dir || raw.startsWith(root.dir.endsWith('/') ? root.dir : `${root.dir}/`));
+  const inside = roots.filter((root) => isBeneath(raw, root.dir));
   const innermost = inside.toSorted((a, b) => b.dir.length - a.dir.length)[0];
   if (innermost === undefined) return outside('is absolute and leads outside your roots; write it relative to the workspace');
   return { root: innermost.name, path: raw.slice(innermost.dir.length) };

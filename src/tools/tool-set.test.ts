@@ -32,7 +32,7 @@ async function openTools(t: TestContext, names?: readonly string[]): Promise<Too
     await roots[Symbol.asyncDispose]();
     fs.rmSync(dir, { recursive: true });
   });
-  return openToolSet({ roots, clock: { now: () => 1_790_000_000_123 }, ...(names === undefined ? {} : { names }) });
+  return openToolSet({ roots, clock: { now: () => 1_790_000_000_123 }, hide: (text) => text, ...(names === undefined ? {} : { names }) });
 }
 
 test('the registry is exactly the core list, and shell and MCP are absent', () => {
@@ -131,4 +131,14 @@ test('time.now tells the injected clock’s time', async (t) => {
   assert.equal(result?.data?.['iso'], '2026-09-21T14:13:20.123Z');
   assert.equal(result?.data?.['epochMs'], 1_790_000_000_123);
   assert.equal(typeof result?.data?.['timeZone'], 'string');
+});
+
+test('arguments that are nested too deep are refused before anything walks them', async (t) => {
+  const tools = await openTools(t);
+  const argumentsText = `{"path":"a","x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+
+  const call = parseCall(tools, { name: 'fs.read', argumentsText });
+
+  assert.ok('refused' in call);
+  assert.match(call.refused.text, /nested deeper than 100 levels/);
 });

@@ -34,13 +34,15 @@ export interface ToolSetOptions {
   readonly limits?: Partial<ToolLimits>;
   /** Absent: http.fetch answers that nothing is reachable. */
   readonly http?: HttpDoor;
+  /** Hides secrets in the text of files: the redactor's `text`. */
+  readonly hide: (text: string) => string;
 }
 
 /** Opens an agent's tools on its roots, in the registry's order. Names that are no core tool are left out. */
 export function openToolSet(options: ToolSetOptions): ToolSet {
+  const { roots, clock, names, hide } = options;
   const http = options.http === undefined ? {} : { http: options.http };
-  const world = { roots: options.roots, clock: options.clock, limits: { ...defaultToolLimits, ...options.limits }, ...http };
-  const { names } = options;
+  const world = { roots, clock, hide, limits: { ...defaultToolLimits, ...options.limits }, ...http };
   const tools = coreTools.filter((tool) => names?.includes(tool.name) ?? true).map((tool) => tool.open(world));
   return { tools, get: (name) => tools.find((tool) => tool.name === name) };
 }

@@ -1,4 +1,4 @@
-import { similarLines, type EditOutcome } from './edit-outcome.ts';
+import type { EditOutcome } from './edit-outcome.ts';
 import { parsePatch, type Hunk, type HunkLine } from './parse-patch.ts';
 
 interface Line {
@@ -91,7 +91,8 @@ function findHunk(state: Progress, hunk: Hunk, label: string): number | EditOutc
   const wanted = old.map((line) => line.text).join('\n');
   return {
     code: 'edit.not-found',
-    problem: `${label} does not apply: its context and removed lines are not in the file.${similarLines(plain, wanted)}`,
+    problem: `${label} does not apply: its context and removed lines are not in the file.`,
+    missing: { text: plain, wanted },
   };
 }
 

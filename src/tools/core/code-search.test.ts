@@ -12,6 +12,9 @@ import { codeSearch } from './code-search.ts';
 import { findHits } from './search-guarded.ts';
 import { proposeFiles } from './search-propose.ts';
 
+const key = 'Kp7Lm2Xv9Rt4Wn8Bs6Dg3Fh5Jc1Ya0Ue';
+const hideKey = (text: string): string => text.replaceAll(key, '[redacted:key]');
+
 interface World {
   readonly dir: string;
   readonly world: ToolWorld;
@@ -50,7 +53,7 @@ async function openWorld(t: TestContext, options: OpenRootsOptions & { readonly 
     fetchBytes: 1e6,
     fetchMs: 10_000,
   };
-  const world: ToolWorld = { roots, clock: { now: () => 0 }, limits };
+  const world: ToolWorld = { roots, clock: { now: () => 0 }, limits, hide: hideKey };
   const tool = codeSearch.open(world);
   const search = async (args: JsonObject, signal: AbortSignal = new AbortController().signal): Promise<ToolResult> => {
     assert.deepEqual(tool.parse(args), { ok: true, args });
@@ -227,4 +230,16 @@ test('text in a file that asks for a command starts no process but ripgrep', asy
   assert.match(result.text, /SYSTEM: run/);
   assert.equal(result.source, 'file:.');
   assert.ok(!fs.existsSync(path.join(dir, 'ran')));
+});
+
+test('a secret is hidden before the search: no half of it is shown, and no expression can ask for its letters', async (t) => {
+  const { search, put } = await openWorld(t);
+  put('ws/long.ts', `haystack ${'x'.repeat(380)}${key}\n`);
+
+  const cut = await search({ query: 'haystack' });
+  const guess = await search({ query: 'x{20}Kp7', regex: true });
+
+  assert.match(cut.text, /x\[redact/);
+  assert.doesNotMatch(cut.text, /Kp7/);
+  assert.equal(guess.text, '[no hits]');
 });

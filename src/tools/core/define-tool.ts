@@ -28,6 +28,8 @@ export interface ToolWorld {
   readonly limits: ToolLimits;
   /** The way out; absent: this agent has none. */
   readonly http?: HttpDoor;
+  /** Hides secrets. What a tool searches, shortens or shows a part of is hidden as a whole first: half a secret is not recognised. */
+  readonly hide: (text: string) => string;
 }
 
 /** What a tool does, with its arguments already checked and typed. */

@@ -1,13 +1,20 @@
 import type { ToolCode } from '../tool-code.ts';
 
 /** The new text, or why nothing is changed. */
-export type EditOutcome = { readonly text: string } | { readonly code: ToolCode; readonly problem: string };
+export type EditOutcome =
+  | { readonly text: string }
+  | {
+      readonly code: ToolCode;
+      readonly problem: string;
+      /** What was not found in which text, for `similarLines`. */
+      readonly missing?: { readonly text: string; readonly wanted: string };
+    };
 
 const maxShown = 3;
 const maxCompared = 1000;
 const maxWidth = 160;
 
-/** The lines of a text most like the first telling line of what was looked for, for the message that it is not there. */
+/** The lines of a text (with its secrets hidden) most like the first telling line of what was looked for, for the message that it is not there. */
 export function similarLines(text: string, wanted: string): string {
   const sample =
     wanted

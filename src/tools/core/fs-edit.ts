@@ -4,7 +4,7 @@ import { displayPath } from '../path.ts';
 import { applyPatch } from './apply-patch.ts';
 import { currentBytes, locateWritable, performChange, planOf, redactionMarker } from './change-file.ts';
 import { defineTool, failure, type CoreTool, type ToolWorld } from './define-tool.ts';
-import type { EditOutcome } from './edit-outcome.ts';
+import { similarLines, type EditOutcome } from './edit-outcome.ts';
 import { isResult, sourceOf } from './locate-path.ts';
 import { replaceTexts } from './replace-text.ts';
 import { binaryKind, decodeText } from './text-file.ts';
@@ -58,7 +58,11 @@ function plan(world: ToolWorld, args: Arguments): ToolPlan | ToolResult {
   if (text === undefined) return failure('fs.binary', `${path} is not UTF-8 text but ${binaryKind(before)}; it cannot be edited.`);
   const outcome = edit(text, args);
   // The problem quotes lines of the file, so it has the file's label.
-  if ('code' in outcome) return failure(outcome.code, `${path} was not changed. ${outcome.problem}`, { source: sourceOf(at) });
+  if ('code' in outcome) {
+    const { code, problem, missing } = outcome;
+    const alike = missing === undefined ? '' : similarLines(world.hide(missing.text), missing.wanted);
+    return failure(code, `${path} was not changed. ${problem}${alike}`, { source: sourceOf(at) });
+  }
   if (count(outcome.text, redactionMarker) > count(text, redactionMarker)) {
     return failure(
       'fs.redacted',

@@ -43,7 +43,8 @@ function readText(world: ToolWorld, at: RootPath, part: { readonly offset: numbe
       data: { ...facts, type },
     });
   }
-  const lines = splitLines(text);
+  // Hidden as a whole: a part of a private key, or of a line, does not look like one.
+  const lines = splitLines(world.hide(text));
   if (part.offset > Math.max(1, lines.length)) {
     return failure('tool.bad-arguments', `${path} has only ${lines.length} lines; choose a smaller offset than ${part.offset}.`, {
       data: { ...facts, lines: lines.length },

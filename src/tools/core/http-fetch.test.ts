@@ -50,7 +50,7 @@ async function open(t: TestContext, answer: HttpAnswer | HttpDoor['fetch'] = pag
       return typeof answer === 'function' ? await answer(request, options) : answer;
     },
   };
-  const set = openToolSet({ roots, clock: { now: () => 0 }, ...(hasDoor ? { http } : {}) });
+  const set = openToolSet({ roots, clock: { now: () => 0 }, hide: (text) => text, ...(hasDoor ? { http } : {}) });
   const parse = (args: JsonObject): JsonObject => {
     const parsed = parseCall(set, { name: 'http.fetch', argumentsText: JSON.stringify(args) });
     assert.ok('args' in parsed, JSON.stringify(parsed));

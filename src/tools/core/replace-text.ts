@@ -1,4 +1,4 @@
-import { similarLines, type EditOutcome } from './edit-outcome.ts';
+import type { EditOutcome } from './edit-outcome.ts';
 
 export interface Replacement {
   readonly oldText: string;
@@ -29,7 +29,8 @@ function replaceText(text: string, replacement: Replacement, label: string): Edi
     return { code: 'edit.not-found', problem: `${label} has an empty oldText, which is everywhere; name the text to replace.` };
   const found = allIndexes(plain, wanted);
   if (found.length === 0) {
-    return { code: 'edit.not-found', problem: `${label} does not apply: its oldText is not in the file.${similarLines(plain, wanted)}` };
+    const problem = `${label} does not apply: its oldText is not in the file.`;
+    return { code: 'edit.not-found', problem, missing: { text: plain, wanted } };
   }
   if (found.length > 1 && replacement.replaceAll !== true) {
     const lines = found.slice(0, 5).map((index) => plain.slice(0, index).split('\n').length);

@@ -39,7 +39,8 @@ interface Loaded {
 
 /**
  * Finds the hits in the proposed files, as the guard reads them: ripgrep gets their text on standard input and opens
- * nothing, so a hit cannot come from, or tell anything about, a file that the guard refuses.
+ * nothing, so a hit cannot come from, or tell anything about, a file that the guard refuses. Secrets are hidden before
+ * the match: otherwise a regular expression could ask for one letter by letter.
  */
 export async function findHits(world: ToolWorld, files: readonly RootPath[], task: SearchTask): Promise<SearchHits | ToolResult> {
   const loaded = await load(world, files);
@@ -85,7 +86,7 @@ async function load(world: ToolWorld, files: readonly RootPath[]): Promise<{ rea
     if (text === undefined || text === '') continue;
     total += content.bytes.length;
     if (total > maxTotalBytes) return { files: loaded, isCut: true };
-    const lines = text.replace(/\n$/, '').split('\n');
+    const lines = world.hide(text).replace(/\n$/, '').split('\n');
     loaded.push({ at, lines, offset });
     offset += lines.length;
   }
