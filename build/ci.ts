@@ -33,6 +33,7 @@ const checks: readonly Check[] = [
   { name: 'bundle starts', command: [process.execPath, 'dist/clawhold.mjs', '--version'], seconds: 20 },
   { name: 'bundle is reproducible', command: [process.execPath, 'build/bundle-twice.ts'], seconds: 120 },
   { name: 'source starts', command: ['bin/clawhold', '--version'], seconds: 20 },
+  { name: 'fresh clone', command: [process.execPath, 'build/fresh-clone.ts', '--install'], seconds: 600 },
   { name: 'benchmarks start', command: [process.execPath, 'bench/startup.ts', '--runs', '1'], seconds: 60 },
 ];
 

@@ -138,3 +138,15 @@ test('an allowed call names the grant of the agent, a denied one its reason and 
     '',
   ]);
 });
+
+test('a broken answer is called void only where a part of it was shown', () => {
+  const io = memoryIo();
+  const render = renderForPeople(io);
+
+  render({ type: 'turn', turn: 1 });
+  render({ type: 'text.discarded', reason: 'unreachable' });
+  render({ type: 'text', delta: 'Half an ans' });
+  render({ type: 'text.discarded', reason: 'cut' });
+
+  assert.deepEqual(io.said, { out: 'Half an ans\n', err: 'the answer broke off and is asked for again; what stands above is void\n' });
+});

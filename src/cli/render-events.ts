@@ -20,11 +20,12 @@ export function renderForPeople(io: Io): (event: RunEvent) => void {
   return (event) => {
     if (event.type === 'text') {
       io.out(makeVisible(event.delta, { keepLines: true }));
-      if (event.delta !== '') state.isInText = !event.delta.endsWith('\n');
+      if (event.delta !== '') Object.assign(state, { isInText: !event.delta.endsWith('\n'), hasText: true });
     } else {
-      const shown = shownLine(io, event);
+      const shown = event.type === 'text.discarded' && !state.hasText ? undefined : shownLine(io, event);
       if (shown !== undefined) line(shown);
     }
+    if (event.type === 'turn' || event.type === 'text.discarded') state.hasText = false;
     if (event.type === 'run.ended') endText();
   };
 }
