@@ -9,9 +9,9 @@ const maxCharacters = 64 * 1024;
 
 /**
  * What was said before in the session: the inputs and outputs of its last runs, oldest first, at most 20 runs and
- * 64 Ki characters (the newest win). Tool calls of earlier runs are not repeated: files hold their results.
+ * 64 Ki characters (the newest win), with every secret hidden that is known by now. Tool calls of earlier runs are not repeated: files hold their results.
  */
-export async function sessionHistory(ctx: Pick<WorkerContext, 'runs' | 'home'>, item: RunItem): Promise<AgentRun['history']> {
+export async function sessionHistory(ctx: Pick<WorkerContext, 'runs' | 'home' | 'redactor'>, item: RunItem): Promise<AgentRun['history']> {
   const rows = ctx.runs.list({ tenant: item.tenant, session: item.sessionId, limit: maxRuns });
   const history: AgentRun['history'][number][] = [];
   let left = maxCharacters;
@@ -21,7 +21,7 @@ export async function sessionHistory(ctx: Pick<WorkerContext, 'runs' | 'home'>, 
     const said = await Promise.all(
       ['input.md', 'output.md'].map(async (name) => await fs.readFile(path.join(dir, name), 'utf8').catch(() => undefined)),
     );
-    const [input, output] = said.map((text) => text?.replace(/\n$/, ''));
+    const [input, output] = said.map((text) => (text === undefined ? undefined : ctx.redactor.text(text.replace(/\n$/, ''))));
     if (input === undefined || output === undefined || input.length + output.length > left) break;
     left -= input.length + output.length;
     history.unshift({ role: 'user', text: input, run: row.id }, { role: 'assistant', text: output, run: row.id });

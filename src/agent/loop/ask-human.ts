@@ -54,9 +54,10 @@ export async function askAboutCall(ctx: LoopContext, input: AskInput): Promise<A
   return await settle(ctx, input, await openQuestion(ctx, input, plan));
 }
 
-async function previewOf(plan: ToolPlan): Promise<string> {
+/** Hidden before it is cut: half a secret is not recognised. */
+async function previewOf(ctx: Pick<LoopContext, 'redactor'>, plan: ToolPlan): Promise<string> {
   const before = plan.beforeBytes === undefined ? undefined : Buffer.from(plan.beforeBytes).toString('utf8');
-  const diff = await diffText({ path: plan.target, before, after: Buffer.from(plan.afterBytes).toString('utf8') });
+  const diff = ctx.redactor.text(await diffText({ path: plan.target, before, after: Buffer.from(plan.afterBytes).toString('utf8') }));
   return diff.length <= maxPreviewCharacters
     ? diff
     : `${diff.slice(0, maxPreviewCharacters)}\n[${diff.length - maxPreviewCharacters} more characters are not shown]\n`;
@@ -64,7 +65,7 @@ async function previewOf(plan: ToolPlan): Promise<string> {
 
 async function openQuestion(ctx: LoopContext, { run, decided, because }: AskInput, plan: ToolPlan | undefined): Promise<Approval> {
   const targetHash = plan === undefined ? {} : { targetHash: planHash(plan) };
-  const preview = plan === undefined ? {} : { preview: ctx.redactor.text(await previewOf(plan)) };
+  const preview = plan === undefined ? {} : { preview: await previewOf(ctx, plan) };
   const decision: Decision = because === undefined ? decided.decision : { ...decided.decision, verdict: 'ask', reason: because };
   const approval = await ctx.approvals.open({
     callId: decided.callId,

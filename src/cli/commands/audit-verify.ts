@@ -6,6 +6,7 @@ import { readPublicKey } from '../../governance/ledger.ts';
 import { ledgerStreams } from '../../governance/query-ledger.ts';
 import { verifyLedger, type VerifyReport } from '../../governance/verify-ledger.ts';
 import type { Home } from '../../state/home.ts';
+import { verifyBundles, type BundleReport } from '../../worker/verify-bundles.ts';
 import type { AuditContext } from './audit-context.ts';
 
 export interface AuditVerifyOptions {
@@ -16,10 +17,12 @@ export interface AuditVerifyOptions {
   readonly schema?: boolean;
   /** What `audit export` made, or any ledger folder, instead of the tenant's. */
   readonly dir?: string;
+  /** Also compares what the runs left with what the ledger says of it. */
+  readonly bundles?: boolean;
 }
 
 export interface AuditVerifyResult {
-  readonly report: VerifyReport;
+  readonly report: VerifyReport & { readonly bundles?: BundleReport };
   readonly exitCode: 0 | 6;
 }
 
@@ -39,7 +42,15 @@ export async function auditVerify(context: VerifyContext, options: AuditVerifyOp
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(options.schema === undefined ? {} : { schema: options.schema }),
   });
-  return { report, exitCode: report.ok ? 0 : 6 };
+  if (options.bundles !== true || !report.ok) return { report, exitCode: report.ok ? 0 : 6 };
+  const bundles = await verifyBundles(ownHome(context, options), context.tenant);
+  const ok = bundles.problems.length === 0;
+  return { report: { ...report, ok, bundles }, exitCode: ok ? 0 : 6 };
+}
+
+function ownHome({ home }: VerifyContext, { dir }: AuditVerifyOptions): Home {
+  if (home !== undefined && dir === undefined) return home;
+  throw new FixRequestError('audit.no-bundles', 'An exported ledger has no runs beside it. Give --bundles without --dir, in the home.');
 }
 
 interface LedgerPlace {
@@ -76,13 +87,25 @@ function checkedKey(hex: string): string {
 export function renderVerify({ report }: AuditVerifyResult): string {
   const { ok, rows, streams, checkpoints, problems, problemCount, notices, publicKey } = report;
   const counts = `${rows} records in ${streams.length} stream${streams.length === 1 ? '' : 's'}, ${checkpoints} checkpoint${checkpoints === 1 ? '' : 's'}${publicKey === undefined ? '' : ` by key ${publicKey.slice(0, 16)}`}`;
-  const lines = [ok ? `ledger ok: ${counts}` : `ledger NOT ok: ${problemCount} problem${problemCount === 1 ? '' : 's'} in ${counts}`];
+  const lines = [
+    ok || report.bundles !== undefined
+      ? `ledger ok: ${counts}`
+      : `ledger NOT ok: ${problemCount} problem${problemCount === 1 ? '' : 's'} in ${counts}`,
+  ];
   for (const { file, line, message } of problems) lines.push(`  ${file}${line > 0 ? `:${line}` : ''}: ${message}`);
   if (problemCount > problems.length) lines.push(`  … and ${problemCount - problems.length} more`);
   if (rows === 0)
     lines.push('  note: nothing is recorded here yet; if something should be, hold it to an exported checkpoint with --checkpoint');
   for (const notice of notices) lines.push(`  note: ${notice}`);
+  if (report.bundles !== undefined) lines.push(...renderBundles(report.bundles));
   return lines.join('\n');
+}
+
+function renderBundles({ runs, problems, gone }: BundleReport): string[] {
+  const lines = [`runs ${problems.length === 0 ? 'ok' : 'NOT ok'}: the files of ${runs} ended runs compared with the ledger`];
+  for (const { run, file, message } of problems) lines.push(`  ${file === '' ? run : `${run}/${file}`}: ${message}`);
+  if (gone.length > 0) lines.push(`  note: the folders of ${gone.length} ended runs are gone: pruned, or removed by somebody.`);
+  return lines;
 }
 
 /** The file `checkpoint.json` of an export, or any file that holds one checkpoint's line. */

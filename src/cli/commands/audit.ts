@@ -5,6 +5,7 @@ import { ledgerEvents, type LedgerEventType } from '../../contracts/ledger.ts';
 import type { LedgerFilter } from '../../governance/query-ledger.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import type { AuditContext } from './audit-context.ts';
+import type { AuditVerifyOptions } from './audit-verify.ts';
 import type { VerifyContext } from './audit-verify.ts';
 
 interface FilterFlags {
@@ -119,19 +120,18 @@ function addVerify(verb: Command, context: CommandContext): void {
     .option('--public-key <hex>', "the key that must have signed (default: this machine's)")
     .option('--dir <folder>', "an exported ledger instead of this home's")
     .option('--schema', 'parse every record by its schema')
-    .action(
-      async (flags: { readonly checkpoint?: string; readonly publicKey?: string; readonly dir?: string; readonly schema?: boolean }) => {
-        const { auditVerify, renderVerify } = await import('./audit-verify.ts');
-        const { checkpoint, ...others } = flags;
-        const result = await auditVerify(await verifyContext(context, flags.dir), {
-          ...others,
-          ...(checkpoint === undefined ? {} : { checkpointFile: checkpoint }),
-        });
-        if (context.io.isJson) context.io.out(`${JSON.stringify(result.report)}\n`);
-        else context.io.out(`${renderVerify(result)}\n`);
-        context.exit(result.exitCode);
-      },
-    );
+    .option('--bundles', 'compare the files of every ended run too')
+    .action(async (flags: Omit<AuditVerifyOptions, 'checkpointFile'> & { readonly checkpoint?: string }) => {
+      const { auditVerify, renderVerify } = await import('./audit-verify.ts');
+      const { checkpoint, ...others } = flags;
+      const result = await auditVerify(await verifyContext(context, flags.dir), {
+        ...others,
+        ...(checkpoint === undefined ? {} : { checkpointFile: checkpoint }),
+      });
+      if (context.io.isJson) context.io.out(`${JSON.stringify(result.report)}\n`);
+      else context.io.out(`${renderVerify(result)}\n`);
+      context.exit(result.exitCode);
+    });
 }
 
 function addExport(verb: Command, context: CommandContext): void {
