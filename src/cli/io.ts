@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { FixRequestError } from '../contracts/errors.ts';
 
 /** Where a command reads and writes: the process's own streams, or a test's. */
@@ -29,7 +30,7 @@ export function paletteFor(hasColor: boolean): Palette {
   return { dim: paint(2), bold: paint(1), red: paint(31), green: paint(32), yellow: paint(33), cyan: paint(36) };
 }
 
-/** Reads standard input to its end, at most `maxBytes`. @throws FixRequestError beyond. */
+/** Reads standard input to its end, at most `maxBytes` of text. @throws FixRequestError beyond, or when it is no text. */
 export async function readAll(stdin: Io['stdin'], maxBytes: number = 1024 * 1024): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -43,7 +44,12 @@ export async function readAll(stdin: Io['stdin'], maxBytes: number = 1024 * 1024
       );
     parts.push(bytes);
   }
-  return Buffer.concat(parts).toString('utf8');
+  const bytes = Buffer.concat(parts);
+  if (isUtf8(bytes) && !bytes.includes(0)) return bytes.toString('utf8');
+  throw new FixRequestError(
+    'cli.binary-input',
+    'Standard input is not UTF-8 text, so it cannot be a message. Put the file into the workspace and name it, or convert it first.',
+  );
 }
 
 /** Rows as aligned columns, for people. */

@@ -100,9 +100,11 @@ test('a failure is told once: one document for programs, one sentence for people
   assert.match(bug.said.err, /at /);
 });
 
-test('standard input is read to its end, and refused beyond its limit', async () => {
+test('standard input is read to its end, and refused beyond its limit or when it is no text', async () => {
   assert.equal(await readAll(Readable.from(['a', 'ü'])), 'aü');
   await assert.rejects(readAll(Readable.from(['12345']), 4), { code: 'cli.long-input' });
+  for (const binary of [Buffer.from([0xff, 0xfe, 0x41]), Buffer.from('a\0b')])
+    await assert.rejects(readAll(Readable.from([binary])), { code: 'cli.binary-input' });
 });
 
 test('colour is off where it is not wanted, and columns line up', () => {

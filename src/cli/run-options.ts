@@ -83,8 +83,11 @@ export async function chooseAgent({ app }: CommandContext, name: string | undefi
   if (names.includes('main')) return parseAgentId('main');
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return parseAgentId(only);
-  const what = only === undefined ? 'there is none yet; make one with "clawhold agents new NAME"' : `there are ${names.join(', ')}`;
-  throw new FixRequestError('cli.which-agent', `No agent was named, and ${what}. Choose one with --agent NAME.`);
+  const what =
+    only === undefined
+      ? 'There is no agent here yet. Make one with "clawhold agents new NAME".'
+      : `No agent was named, and there are ${names.join(', ')}. Choose one with --agent NAME.`;
+  throw new FixRequestError('cli.which-agent', what);
 }
 
 async function chooseSession(
