@@ -1,6 +1,8 @@
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem } from '../contracts/run.ts';
+import { readJournal } from '../state/journal.ts';
 import { startRun } from '../worker/start-run.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
 import type { CommandContext } from './command.ts';
 import { drive, type DrivenOutcome } from './drive-run.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -24,7 +26,11 @@ export async function driveToolCall(context: CommandContext, input: ToolCallInpu
       if (event.type === 'tool.result' && event.isError) seen.failure = failureOf(event.code);
       worker.emit(event);
     };
-    const outcome = await startRun({ ...worker, emit, openModel: async () => callOnce(input) }, input.item, context.signal);
+    const outcome = await startRun(
+      { ...worker, emit, openModel: async () => callOnce(input.tool, input.argumentsText) },
+      input.item,
+      context.signal,
+    );
     if (outcome.state !== 'done' || seen.failure === undefined) return outcome;
     return { ...outcome, failure: { ...seen.failure, message: outcome.output.trim(), remedy: 'fix-request' } };
   });
@@ -35,13 +41,30 @@ type Failure = NonNullable<DrivenOutcome['failure']>;
 
 function failureOf(code: string = 'error'): Pick<Failure, 'code' | 'exitCode'> {
   if (code === 'policy.denied') return { code, exitCode: exitCodes.denied };
+  if (code.startsWith('approval.')) return { code, exitCode: exitCodes.approvalNeeded };
   const isMistake = code === 'tool.unknown' || code === 'tool.bad-arguments';
   return { code, exitCode: isMistake ? exitCodes.usage : exitCodes.error };
 }
 
+/** The name of the person who took the model's place, in the record. */
+const toolCallModel = 'cli/tools-call';
+
+/** The message that such a run begins with. */
+export function toolCallMessage(tool: string, argumentsText: string): string {
+  return `Call ${tool} with ${argumentsText}`;
+}
+
+/** The worker for a run that goes on: one that a person began has that person's call in place of a model. */
+export async function withPersonAsModel(worker: WorkerContext, model: string, journalFile: string): Promise<WorkerContext> {
+  if (model !== toolCallModel) return worker;
+  const accepted = (await readJournal(journalFile)).find((entry) => entry.kind === 'accepted');
+  const [, tool = '', argumentsText = ''] = /^Call (\S+) with ([^]*)$/.exec(accepted?.item.input ?? '') ?? [];
+  return { ...worker, openModel: async () => callOnce(tool, argumentsText) };
+}
+
 /** Stands where the model stands: asks for the call, then repeats what it gave. */
-function callOnce({ tool, argumentsText }: ToolCallInput): ModelClient {
-  const facts = { model: 'cli/tools-call', isScripted: true, contextTokens: 1_000_000, maxOutputTokens: 1, hasPrice: true };
+function callOnce(tool: string, argumentsText: string): ModelClient {
+  const facts = { model: toolCallModel, isScripted: true, contextTokens: 1_000_000, maxOutputTokens: 1, hasPrice: true };
   return {
     facts,
     call: async ({ messages }, { onText }) => {

@@ -83,3 +83,19 @@ test('an exported ledger is verified where there is no home, and an empty folder
   assert.deepEqual([empty.code, empty.stdout], [2, '']);
   assert.match(empty.stderr, /so nothing was verified/);
 });
+
+test('a tool call by hand that needs an answer waits for it, and is done by the command that approves', async () => {
+  using one = newInstallation({ clawholdYaml: scripted, agentYaml: 'workspace: workspace\ngrants:\n  fs.write: {ask: true}\n' });
+  const call = ['tools', 'call', 'fs.write', '--args', '{"path": "a.md", "content": "a\\n"}', '--json'];
+
+  const refused = await one.cli(call);
+  const parked = await one.cli([...call, '--approvals', 'wait']);
+  const shown = await one.cli(['approvals', 'show', parked.json.waiting[0]]);
+  const approved = await one.cli(['approvals', 'approve', parked.json.waiting[0], '--resume', '--json']);
+
+  assert.deepEqual([refused.code, refused.json.error.code], [4, 'approval.unavailable']);
+  assert.deepEqual([parked.code, parked.json.state], [4, 'waiting']);
+  assert.match(shown.stdout, /answer with: clawhold approvals approve apr_/);
+  assert.deepEqual([approved.code, approved.json.state], [0, 'done'], approved.stdout);
+  assert.equal(one.read('workspace/a.md'), 'a\n');
+});

@@ -72,7 +72,7 @@ async function callTool(context: CommandContext, name: string, flags: RunFlags &
     );
   }
   const agent = await chooseAgent(context, flags.agent);
-  const item = await itemFromFlags(context, { ...flags, agent }, `Call ${name} with ${flags.args}`);
-  const { driveToolCall } = await import('../drive-tool-call.ts');
+  const { driveToolCall, toolCallMessage } = await import('../drive-tool-call.ts');
+  const item = await itemFromFlags(context, { ...flags, agent }, toolCallMessage(name, flags.args));
   await driveToolCall(context, { item, flags, tool: name, argumentsText: flags.args });
 }
