@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { boundaryClasses } from './isolation.ts';
 import { runLimits } from './run.ts';
 
 /**
@@ -10,6 +11,29 @@ const name = z
   .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens (63 at most)'));
 const modelRef = z.string().check(z.regex(/^[a-z][a-z0-9-]*\/\S+$/, 'must be PROVIDER/MODEL, for example openai/gpt-4o-mini'));
 
+const digest = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 64 lower-case hex digits'));
+
+/** Where a container's files come from: exactly one of the three. Nothing is fetched when a sandbox starts. */
+const sandboxImage = z
+  .strictObject({
+    /** An unpacked root file system, relative to the folder that holds `.clawhold`. */
+    rootfs: z.optional(z.string()),
+    /** A tar archive of one, with its SHA-256. */
+    tarball: z.optional(z.string()),
+    sha256: z.optional(digest),
+    /** `name@sha256:…` */
+    name: z.optional(z.string().check(z.regex(/@sha256:[0-9a-f]{64}$/, 'must end with the digest, @sha256:…'))),
+  })
+  .check(
+    z.refine(({ rootfs, tarball, name: reference, sha256 }) => {
+      const given = [rootfs, tarball, reference].filter((one) => one !== undefined).length;
+      return given === 1 && (tarball === undefined) === (sha256 === undefined);
+    }, 'must have exactly one of rootfs, tarball (with its sha256) and name'),
+  );
+
+const minimumClass = z.enum(boundaryClasses);
+const whole = z.number().check(z.int(), z.positive());
+
 /** `clawhold.yaml` */
 export const clawholdConfig = z.strictObject({
   version: z.literal(1),
@@ -17,6 +41,16 @@ export const clawholdConfig = z.strictObject({
   model: z.optional(modelRef),
   limits: z.optional(z.partial(runLimits)),
   approvals: z.optional(z.strictObject({ expiresMinutes: z.number().check(z.int(), z.positive()) })),
+  /** How containers are made on this machine. */
+  sandbox: z.optional(
+    z.strictObject({
+      /** Default podman. */
+      engine: z.optional(z.enum(['podman', 'docker'])),
+      /** `runsc` is gVisor. */
+      runtime: z.optional(z.enum(['runc', 'runsc'])),
+      image: z.optional(sandboxImage),
+    }),
+  ),
   redaction: z.optional(
     z.strictObject({
       /** JavaScript regular expressions; the whole match is hidden. */
@@ -62,6 +96,18 @@ export type LlmConfig = z.infer<typeof llmConfig>;
 
 const stringList = z.array(z.string().check(z.minLength(1)));
 
+/** What a command may be: read word by word, never as shell text. */
+const commandBounds = {
+  /** `npm test`, `git log **`, or a list of exact words. */
+  commands: z.optional(z.array(z.union([z.string().check(z.minLength(1)), stringList.check(z.minLength(1))])).check(z.minLength(1))),
+  /** Globs of the folder it starts in, beneath the workspace; `.` is the workspace itself. */
+  cwd: z.optional(stringList),
+  /** Names of the environment variables that the call may set. */
+  env: z.optional(z.array(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the NAME of an environment variable')))),
+  /** Longest wall time of one command. */
+  seconds: z.optional(z.number().check(z.positive())),
+};
+
 /** Bounds of one grant. All that are given must hold. An empty object grants the tool within the roots. */
 export const grant = z.strictObject({
   /** Globs beneath the workspace, or `root:glob`. Absent: the whole of the roots that the tool may touch. */
@@ -71,6 +117,7 @@ export const grant = z.strictObject({
   methods: z.optional(stringList),
   /** Argument name to the values or globs that it may have. */
   args: z.optional(z.record(z.string(), stringList)),
+  ...commandBounds,
   /** A human is asked for each call. */
   ask: z.optional(z.boolean()),
   /** Calls that this grant must and must not cover, by their arguments; checked at load. */
@@ -114,6 +161,28 @@ export const agentConfig = z.strictObject({
         hosts: z.optional(stringList),
       }),
     ),
+  ),
+  /** Where its commands run; without a grant of a tool that runs commands it means nothing. */
+  sandbox: z.optional(
+    z.strictObject({
+      /** A named driver is used or refused, never replaced. Default `auto`: the strongest that works. */
+      driver: z.optional(z.enum(['auto', 'bwrap', 'oci', 'none'])),
+      minimum: z.optional(minimumClass),
+      network: z.optional(z.enum(['none'])),
+      image: z.optional(sandboxImage),
+      /** Of all commands of a run together. */
+      limits: z.optional(
+        z.strictObject({
+          memoryMiB: z.optional(whole),
+          cpus: z.optional(z.number().check(z.positive())),
+          pids: z.optional(whole),
+          openFiles: z.optional(whole),
+          diskMiB: z.optional(whole),
+          outputMiB: z.optional(whole),
+          seconds: z.optional(whole),
+        }),
+      ),
+    }),
   ),
   /** `labels` (default): destinations and selectors from trusted text. `strict`: the rule of two besides. */
   flow: z.optional(z.enum(['labels', 'strict'])),
@@ -164,6 +233,7 @@ export const policyRule = z
     hosts: z.optional(stringList),
     methods: z.optional(stringList),
     args: z.optional(z.record(z.string(), stringList)),
+    ...commandBounds,
     agents: z.optional(stringList),
     effects: z.optional(z.array(z.enum(['read', 'private', 'mutating', 'outside']))),
     /** For people: why the rule exists. Shown with every denial. */
@@ -189,6 +259,8 @@ export const policyFile = z.strictObject({
   flow: z.optional(z.enum(['labels', 'strict'])),
   /** Values that destinations and selectors may always have, beside what the user said. */
   trusted: z.optional(stringList),
+  /** The weakest sandbox that commands may run in; the strictest of all layers holds. */
+  sandbox: z.optional(z.strictObject({ minimum: minimumClass })),
   rules: z.optional(z.array(policyRule)),
 });
 export type PolicyFile = z.infer<typeof policyFile>;

@@ -1,6 +1,7 @@
 import type { JsonValue, Sha256 } from './json.ts';
 import type { ModelAnswer } from './model.ts';
 import type { Decision, PolicyRequest } from './policy.ts';
+import type { SandboxFacts } from './isolation.ts';
 import type { RunItem, RunLimits, RunState, RunTotals } from './run.ts';
 import type { ToolResult } from './tool.ts';
 
@@ -31,6 +32,8 @@ export type JournalEntry =
       readonly maxOutputTokens: number;
       readonly limits: RunLimits;
       readonly pinned: PinnedInputs;
+      /** Of an agent that was granted commands: where they run, or why they cannot. */
+      readonly sandbox?: SandboxFacts;
     }
   | {
       readonly kind: 'resumed';

@@ -1,6 +1,7 @@
 import type { AgentId, TenantId } from './ids.ts';
 import type { JsonObject, Sha256 } from './json.ts';
 import type { ArgumentLabel, RunLabels } from './label.ts';
+import type { SandboxFacts } from './isolation.ts';
 import type { Effect } from './tool.ts';
 
 export type Verdict = 'allow' | 'ask' | 'deny';
@@ -19,7 +20,16 @@ export type Resource =
   /** A path that leads outside every root, or cannot be one; always denied. */
   | { readonly kind: 'outside'; readonly argument: string; readonly raw: string; readonly why: string }
   | { readonly kind: 'host'; readonly argument: string; readonly host: string; readonly port?: number; readonly method?: string }
-  | { readonly kind: 'command'; readonly argument: string; readonly argv: readonly string[] };
+  | {
+      readonly kind: 'command';
+      readonly argument: string;
+      readonly argv: readonly string[];
+      /** Normalized, relative to the workspace, `.` for itself. */
+      readonly cwd: string;
+      /** Names of the environment variables that the call sets. */
+      readonly env: readonly string[];
+      readonly seconds: number;
+    };
 
 /** Everything a decision may depend on. Canonical JSON of it is what an approval is bound to. */
 export interface PolicyRequest {
@@ -33,6 +43,8 @@ export interface PolicyRequest {
   /** Destinations and selectors only. */
   readonly labels: readonly ArgumentLabel[];
   readonly run: RunLabels;
+  /** Where a command would run; only in requests that have one. */
+  readonly sandbox?: SandboxFacts;
   /** Milliseconds since the epoch: `decide` has no clock of its own. */
   readonly nowMs: number;
 }

@@ -15,8 +15,11 @@ export type ArgumentRole = 'destination' | 'selector' | 'content';
 
 export interface ArgumentDeclaration {
   readonly role: ArgumentRole;
-  /** How policy reads the value: as a path beneath the agent's roots, as a host, or as plain text. Default text. */
-  readonly kind?: 'path' | 'host' | 'text';
+  /**
+   * How policy reads the value: as a path beneath the agent's roots, as a host, as a command, or as plain text. Default
+   * text. A command is a list of words; the arguments `cwd`, `env` and `timeoutSeconds` beside it belong to it.
+   */
+  readonly kind?: 'path' | 'host' | 'command' | 'text';
   /** For a path: what the call does with it. Default `read`. */
   readonly access?: 'read' | 'write';
 }
@@ -37,6 +40,14 @@ export interface ToolDeclaration {
   /** What a resume does with a call that was begun and has no recorded result. */
   readonly recovery: 'redo' | 'compare-target' | 'ask-human';
 }
+
+/** Whether a tool runs commands: it exists for an agent only where a sandbox does. */
+export function runsCommands(tool: Pick<ToolDeclaration, 'args'>): boolean {
+  return Object.values(tool.args).some(({ kind }) => kind === 'command');
+}
+
+/** Wall time of a command whose call names none. */
+export const defaultCommandSeconds = 120;
 
 /** The answer a model gets for one call. A failure is data: the model reads it and goes on. */
 export interface ToolResult {

@@ -1,21 +1,7 @@
+import { type IsolationClass, isolationClasses, reachesClass } from '../contracts/isolation.ts';
 import type { LimitName } from './sandbox.ts';
 
-/**
- * How strongly a sandbox separates a command from the host, weakest first. Each is at least what stands before it.
- *
- * - `none`: nothing is executed at all;
- * - `process`: another process of the same kernel view, at most with resource limits: no boundary;
- * - `namespace`: own kernel namespaces, no capabilities, a system call filter (bubblewrap);
- * - `container`: the same behind an OCI runtime, with its own root file system;
- * - `user-kernel`: system calls are answered by a kernel in user space (gVisor);
- * - `microvm`: a real kernel of its own on virtual hardware.
- */
-export const isolationClasses = ['none', 'process', 'namespace', 'container', 'user-kernel', 'microvm'] as const;
-export type IsolationClass = (typeof isolationClasses)[number];
-
-export function reachesClass(actual: IsolationClass, minimum: IsolationClass): boolean {
-  return isolationClasses.indexOf(actual) >= isolationClasses.indexOf(minimum);
-}
+export { type IsolationClass, isolationClasses, reachesClass };
 
 /** What a driver can do by its nature, wherever it works. */
 export interface SandboxCapabilities {
