@@ -59,7 +59,7 @@ function touchOf(resource: PolicyRequest['resources'][number]): string {
   if (resource.kind === 'file')
     return `${resource.access} ${quote(resource.root === 'workspace' ? resource.path : `${resource.root}:${resource.path}`)}`;
   if (resource.kind === 'host') return `host ${quote(resource.host)}${resource.port === undefined ? '' : `:${resource.port}`}`;
-  if (resource.kind === 'command') return `command ${quote(resource.argv.join(' '))}`;
+  if (resource.kind === 'command') return `command ${resource.argv.map(quote).join(' ')}`;
   return `nothing: ${quote(resource.raw)} ${resource.why}`;
 }
 

@@ -1,5 +1,6 @@
 import { agentConfig, policyFile, type AgentConfig, type PolicyFile } from '../contracts/config.ts';
 import { FixRequestError } from '../contracts/errors.ts';
+import { strictestClass, type BoundaryClass } from '../contracts/isolation.ts';
 import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
 import type { LayerName, PolicySource, Resource, RuleRef } from '../contracts/policy.ts';
 import type { ToolDeclaration } from '../contracts/tool.ts';
@@ -25,6 +26,8 @@ export interface PolicySnapshot {
   readonly rootNames: readonly string[];
   /** Values that a human trusts as destination or selector. */
   readonly trusted: readonly string[];
+  /** The weakest sandbox that commands may run in: the strictest of all layers. */
+  readonly sandbox: { readonly minimum: BoundaryClass };
   /** Where the rule of two was switched on. */
   readonly strictFlow?: RuleRef;
   /** Names of all tools there are; undefined when the caller did not say. */
@@ -73,6 +76,7 @@ export function compilePolicy(sources: readonly PolicySource[], options: Compile
     memory: new Set(agent.value.memory),
     rootNames: Object.keys(agent.value.roots ?? {}),
     trusted: [...(platform.value.trusted ?? []), ...(tenant.value.trusted ?? [])],
+    sandbox: { minimum: strictestClass(...[platform, tenant, agent].map(({ value }) => value.sandbox?.minimum)) },
     ...(strictFlow === undefined ? {} : { strictFlow }),
     ...(names === undefined ? {} : { tools: new Set(names) }),
   };

@@ -1,14 +1,14 @@
 /**
- * What holds where no `policies/platform.yaml` exists: the tools that stay within an agent's roots, with a human asked
- * for nothing, and files that commonly hold secrets out of reach. An agent still needs its own grants.
+ * What holds where no `policies/platform.yaml` exists: the tools that stay within an agent's roots or a sandbox without
+ * network, with a human asked for nothing, and files that commonly hold secrets out of reach. An agent still needs its own grants.
  */
 export const builtinPlatformPolicy = `version: 1
 rules:
   - id: core-tools
-    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now, http.fetch]
+    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now, http.fetch, shell.exec]
     examples:
       match: [{ tool: fs.read, args: { path: docs/a.md } }]
-      skip: [{ tool: shell.exec }]
+      skip: [{ tool: mail.send }]
   - id: protected-files
     deny: "*"
     paths: ["*:**/.env", "*:**/.env.*", "*:**/*.pem", "*:**/id_{rsa,dsa,ecdsa,ed25519}", "*:**/.{ssh,gnupg,aws,kube}/**", "*:**/.{netrc,npmrc,pypirc}"]
@@ -31,13 +31,15 @@ export const policyTemplates: Readonly<Record<'policies/platform.yaml' | 'tenant
 # In a file deny beats ask, ask beats allow, and what no rule allows is denied. docs/policy.md explains every field.
 version: 1
 
+# sandbox: { minimum: container }    # the weakest sandbox that commands of shell.exec may run in
+
 rules:
   - id: core-tools
-    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now, http.fetch]
+    allow: [fs.read, fs.list, fs.write, fs.edit, code.search, time.now, http.fetch, shell.exec]
     # Examples are checked at every start: a wrong one stops it, with this line.
     examples:
       match: [{ tool: fs.read, args: { path: docs/a.md } }]
-      skip: [{ tool: shell.exec }]
+      skip: [{ tool: mail.send }]
 
   - id: protected-files
     deny: "*"

@@ -1,8 +1,9 @@
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
+import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { RunLabels } from '../contracts/label.ts';
 import type { PolicyRequest, Principal, Resource } from '../contracts/policy.ts';
-import type { ToolDeclaration } from '../contracts/tool.ts';
+import type { Effect, ToolDeclaration } from '../contracts/tool.ts';
 import { labelArguments, type Trust } from './labels.ts';
 
 export interface RequestInput {
@@ -16,6 +17,8 @@ export interface RequestInput {
   readonly resources: readonly Resource[];
   /** What the run knows; absent where no run is (`policy explain`, `tools call`): then a human wrote the arguments. */
   readonly trust?: Trust;
+  /** Where the run's commands would run; left out of requests without one. */
+  readonly sandbox?: SandboxFacts | undefined;
   readonly nowMs: number;
 }
 
@@ -26,25 +29,32 @@ export interface RequestInput {
 export function policyRequest(input: RequestInput): PolicyRequest {
   const { tenant, agent, principal, tool, args, nowMs } = input;
   const isDeclared = 'effects' in tool;
+  const sandbox = input.resources.some(({ kind }) => kind === 'command') ? input.sandbox : undefined;
   return {
     tenant,
     agent,
     principal: { kind: principal.kind, id: principal.id },
     tool: tool.name,
-    effects: isDeclared ? tool.effects : ['mutating', 'outside'],
+    effects: isDeclared ? effectsOf(tool, sandbox) : ['mutating', 'outside'],
     args,
     resources: input.resources,
     labels: isDeclared && input.trust !== undefined ? labelArguments(tool, args, input.trust) : [],
     run: input.trust === undefined ? noRun : input.trust.run(),
+    ...(sandbox === undefined ? {} : { sandbox }),
     nowMs,
   };
+}
+
+/** A command reaches outside where its sandbox has a way out. */
+function effectsOf({ effects }: ToolDeclaration, sandbox: SandboxFacts | undefined): readonly Effect[] {
+  return sandbox?.available === true && sandbox.network === 'egress' ? [...new Set([...effects, 'outside' as const])] : effects;
 }
 
 const noRun: RunLabels = { hasPrivate: false, hasUntrusted: false };
 
 /**
- * What an approval is bound to: tenant, agent, principal, tool, effects, arguments, resources, labels and what the run
- * had seen; not the clock, which differs between question and answer although nothing a human agreed to does.
+ * What an approval is bound to: tenant, agent, principal, tool, effects, arguments, resources, labels, what the run had
+ * seen, and for a command the sandbox that it would run in; not the clock, which differs between question and answer although nothing a human agreed to does.
  */
 export function requestHash(request: PolicyRequest): Sha256 {
   const { nowMs: _, ...bound } = request;

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Resource } from '../contracts/policy.ts';
 import type { ArgumentDeclaration, ToolDeclaration } from '../contracts/tool.ts';
 import { readAgentPath } from './agent-path.ts';
+import { readCommand } from './read-command.ts';
 import { readHost } from './policy/host-pattern.ts';
 
 /**
@@ -11,6 +12,7 @@ import { readHost } from './policy/host-pattern.ts';
 export function readResources(declaration: ToolDeclaration, args: JsonObject, rootNames: readonly string[]): readonly Resource[] {
   const resources: Resource[] = [];
   for (const [argument, declared] of Object.entries(declaration.args)) {
+    if (declared.kind === 'command') resources.push(readCommand(argument, args, folderOf(args, rootNames)));
     if (declared.kind !== 'path' && declared.kind !== 'host') continue;
     const given = Object.hasOwn(args, argument) ? args[argument] : undefined;
     const value = given ?? schemaDefault(declaration, argument) ?? (declared.kind === 'path' ? '.' : undefined);
@@ -24,6 +26,11 @@ export function readResources(declaration: ToolDeclaration, args: JsonObject, ro
     }
   }
   return resources;
+}
+
+function folderOf(args: JsonObject, rootNames: readonly string[]): Parameters<typeof readCommand>[2] {
+  const read = readAgentPath(Object.hasOwn(args, 'cwd') ? args.cwd : '.', rootNames);
+  return read.ok ? { root: read.root, path: read.path } : { outside: true, why: read.why };
 }
 
 /** The default of a top-level argument in the tool's JSON Schema. */

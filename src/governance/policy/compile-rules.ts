@@ -1,6 +1,7 @@
 import type { Grant, PolicyRule } from '../../contracts/config.ts';
 import { ClawholdError, FixRequestError } from '../../contracts/errors.ts';
 import type { RuleRef, Verdict } from '../../contracts/policy.ts';
+import { compileCommand } from './command-pattern.ts';
 import type { CompiledRule, PathPattern, ValuePattern } from './compiled.ts';
 import { fold } from './fold.ts';
 import { compileGlob } from './glob.ts';
@@ -15,6 +16,7 @@ export function compileRule(rule: PolicyRule, ref: RuleRef): CompiledRule {
     for (const tool of tools) {
       if (!toolPattern.test(tool)) throw badTool(tool, 'a tool name, a prefix such as fs.*, or *');
     }
+    if (rule.seconds !== undefined && verdict !== 'allow') throw badSeconds(verdict);
     return {
       ref,
       verdict,
@@ -53,15 +55,19 @@ function listOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? [value] : value;
 }
 
-function compileBounds(
-  bounds: Pick<Grant, 'paths' | 'hosts' | 'methods' | 'args'>,
-): Pick<CompiledRule, 'paths' | 'hosts' | 'methods' | 'args'> {
+type Bounds = 'paths' | 'hosts' | 'methods' | 'args' | 'commands' | 'cwd' | 'env' | 'seconds';
+
+function compileBounds(bounds: Pick<Grant, Bounds>): Pick<CompiledRule, Bounds> {
   const { args } = bounds;
   return {
     paths: bounds.paths?.map(compilePath),
     hosts: bounds.hosts?.map(compileHostPattern),
     methods: bounds.methods?.map((method) => method.toUpperCase()),
     args: args === undefined ? undefined : Object.entries(args).map(([name, values]) => [name, values.map(compileValue)] as const),
+    commands: bounds.commands?.map(compileCommand),
+    cwd: bounds.cwd?.map((source) => compileGlob(source)),
+    env: bounds.env,
+    seconds: bounds.seconds,
   };
 }
 
@@ -76,6 +82,13 @@ function compileValue(source: string): ValuePattern {
 
 function badTool(tool: string, must: string): FixRequestError {
   return new FixRequestError('governance.bad-pattern', `The tool ${JSON.stringify(tool)} cannot be used: it must be ${must}. Correct it.`);
+}
+
+function badSeconds(verdict: Verdict): FixRequestError {
+  return new FixRequestError(
+    'governance.bad-pattern',
+    `seconds cannot bound a rule that says ${verdict}: it is the longest time that is allowed. Put it into an allow rule or a grant.`,
+  );
 }
 
 function atLine<T>(ref: RuleRef, make: () => T): T {

@@ -1,5 +1,6 @@
 import type { LayerName, RuleRef, Verdict } from '../../contracts/policy.ts';
 import type { Effect } from '../../contracts/tool.ts';
+import type { CommandPattern } from './command-pattern.ts';
 import type { Glob } from './glob.ts';
 import type { HostPattern } from './host-pattern.ts';
 
@@ -27,6 +28,11 @@ export interface CompiledRule {
   /** In upper case. */
   readonly methods: readonly string[] | undefined;
   readonly args: readonly (readonly [name: string, patterns: readonly ValuePattern[]])[] | undefined;
+  readonly commands: readonly CommandPattern[] | undefined;
+  /** Beneath the workspace. */
+  readonly cwd: readonly Glob[] | undefined;
+  readonly env: readonly string[] | undefined;
+  readonly seconds: number | undefined;
   readonly agents: readonly string[] | undefined;
   readonly effects: readonly Effect[] | undefined;
   readonly why: string | undefined;

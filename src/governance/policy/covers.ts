@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../contracts/json.ts';
 import type { PolicyRequest, Resource } from '../../contracts/policy.ts';
+import { boundsCommands, commandsHold, type CommandResource } from './commands-hold.ts';
 import type { CompiledRule, PathPattern, ValuePattern } from './compiled.ts';
 import { fold } from './fold.ts';
 import { globMatches, wildcardMatches } from './glob.ts';
@@ -19,16 +20,19 @@ export interface RequestFacts {
   readonly request: PolicyRequest;
   readonly files: readonly FileFact[];
   readonly hosts: readonly HostResource[];
+  readonly commands: readonly CommandResource[];
 }
 
 export function factsOf(request: PolicyRequest): RequestFacts {
   const files: FileFact[] = [];
   const hosts: HostResource[] = [];
+  const commands: CommandResource[] = [];
   for (const resource of request.resources) {
     if (resource.kind === 'file') files.push({ resource, segments: segmentsOf(resource.path), folded: undefined });
     else if (resource.kind === 'host') hosts.push(resource);
+    else if (resource.kind === 'command') commands.push(resource);
   }
-  return { request, files, hosts };
+  return { request, files, hosts, commands };
 }
 
 export function segmentsOf(path: string): readonly string[] {
@@ -61,6 +65,7 @@ export function boundsHold(rule: CompiledRule, facts: RequestFacts): boolean {
   if (rule.effects !== undefined && !effectsHold(rule.effects, request, mustAll)) return false;
   if (rule.paths !== undefined && !pathsHold(rule.paths, facts.files, mustAll)) return false;
   if ((rule.hosts !== undefined || rule.methods !== undefined) && !hostsHold(rule, facts.hosts, mustAll)) return false;
+  if (boundsCommands(rule) && !commandsHold(rule, facts.commands)) return false;
   return rule.args === undefined || argsHold(rule.args, request, mustAll);
 }
 

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../contracts/json.ts';
 import type { ArgumentLabel } from '../../contracts/label.ts';
 import type { PolicySnapshot } from '../policy-snapshot.ts';
+import { commandAllowed, isEveryCommand } from './command-pattern.ts';
 import type { CompiledRule } from './compiled.ts';
 import { pathAllowed, type RequestFacts, valueAllowed } from './covers.ts';
 import { hostMatches } from './host-pattern.ts';
@@ -16,8 +17,8 @@ export interface FlowQuestion {
 /**
  * The flow rule: a call that changes something or reaches outside asks when a destination or selector came from
  * untrusted text, unless a human's allowlist admits it. An allowlist is a bound of the agent's own grant, the list
- * `trusted:`, and for files the workspace itself, because it is the agent's own place; a bound that admits everything
- * is none for an outside effect.
+ * `trusted:`, and for files the workspace itself, because it is the agent's own place, and a command in a sandbox without
+ * network changes nothing else; a bound that admits everything is none for an outside effect.
  *
  * @param grants the agent's grants that cover the call.
  */
@@ -52,16 +53,24 @@ function isAdmitted({ argument }: ArgumentLabel, { facts, grants, snapshot, isOu
   if (value !== undefined && isListed(value, snapshot.trusted)) return true;
   const files = facts.files.filter((file) => file.resource.argument === argument);
   const hosts = facts.hosts.filter((host) => host.argument === argument);
-  if (files.length > 0 && !isOutside) return true;
+  const commands = facts.commands.filter((command) => command.argument === argument || command.argument === ownerOf(argument, facts));
+  if ((files.length > 0 || commands.length > 0) && !isOutside) return true;
   return grants.some((grant) => {
     const paths = (grant.paths ?? []).filter((pattern) => !pattern.glob.isEverything);
     if (files.length > 0 && files.every((file) => pathAllowed(paths, file))) return true;
+    const listed = (grant.commands ?? []).filter((pattern) => !isEveryCommand(pattern));
+    if (commands.length > 0 && commands.every(({ argv }) => listed.some((pattern) => commandAllowed(pattern, argv)))) return true;
     const named = (grant.hosts ?? []).filter((pattern) => pattern.match !== 'any');
     if (hosts.length > 0 && hosts.every(({ host, port }) => named.some((pattern) => hostMatches(pattern, host, port)))) return true;
     if (argument === 'method' && typeof value === 'string' && grant.methods?.includes(value.toUpperCase()) === true) return true;
     const bound = grant.args?.find(([name]) => name === argument)?.[1].filter((pattern) => !pattern.isEverything) ?? [];
     return value !== undefined && bound.length > 0 && valueAllowed(bound, value);
   });
+}
+
+/** The command that an argument beside it belongs to. */
+function ownerOf(argument: string, facts: RequestFacts): string | undefined {
+  return argument === 'env' || argument === 'timeoutSeconds' || argument === 'cwd' ? facts.commands[0]?.argument : undefined;
 }
 
 function isListed(value: JsonValue, trusted: readonly string[]): boolean {

@@ -1,3 +1,4 @@
+import { reachesClass } from '../../contracts/isolation.ts';
 import type { PolicyRequest, Resource } from '../../contracts/policy.ts';
 import type { PolicySnapshot } from '../policy-snapshot.ts';
 import { foldedSegments, type FileFact, type RequestFacts } from './covers.ts';
@@ -26,7 +27,27 @@ export function brokenInvariant(facts: RequestFacts, snapshot: PolicySnapshot): 
     const refusal = closedPath(file) ?? agentFolder(file, snapshot) ?? readOnlyRoot(file);
     if (refusal !== undefined) return refusal;
   }
-  return undefined;
+  return facts.commands.length === 0 ? undefined : withoutSandbox(request, snapshot);
+}
+
+/** No sandbox, no command; and none weaker than any layer demands. */
+function withoutSandbox({ sandbox }: PolicyRequest, snapshot: PolicySnapshot): Refusal | undefined {
+  const id = 'sandbox.unavailable';
+  if (sandbox === undefined)
+    return {
+      id,
+      reason: 'No sandbox was chosen, because agent.yaml grants no tool that runs commands.',
+      remedy: `A person grants it in ${agentFileOf(snapshot)}; the next run then chooses a sandbox.`,
+    };
+  const remedy = '`clawhold sandbox probe` shows what works here and why not; no rule can allow a command without a sandbox.';
+  if (!sandbox.available) return { id, reason: `Commands run in a sandbox or not at all: ${sandbox.reason.replace(/\.$/, '')}.`, remedy };
+  const { minimum } = snapshot.sandbox;
+  if (reachesClass(sandbox.isolation, minimum)) return undefined;
+  return {
+    id,
+    reason: `The sandbox ${sandbox.driver} is of the class ${sandbox.isolation}, and ${minimum} is the weakest allowed.`,
+    remedy,
+  };
 }
 
 function unknownTool(request: PolicyRequest): Refusal {

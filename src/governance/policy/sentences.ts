@@ -1,4 +1,5 @@
 import type { LayerVerdict } from '../../contracts/policy.ts';
+import { defaultCommandSeconds } from '../../contracts/tool.ts';
 import type { CompiledLayer, CompiledRule } from './compiled.ts';
 import type { RequestFacts } from './covers.ts';
 import { quote } from './quote.ts';
@@ -45,11 +46,23 @@ export function layerRemedy({ verdict: { verdict, rule }, layer, rule: compiled 
 /** The narrowest bounds that admit this very call. */
 function suggestedBounds(facts: RequestFacts): string {
   const parts: string[] = [];
-  const paths = facts.files.map(({ resource: { root, path } }) => quote(literal(root === 'workspace' ? path : `${root}:${path}`)));
+  const paths = namedFiles(facts).map(({ resource: { root, path } }) => quote(literal(root === 'workspace' ? path : `${root}:${path}`)));
   if (paths.length > 0 && !paths.includes('"."')) parts.push(`paths: [${paths.join(', ')}]`);
   const hosts = facts.hosts.map(({ host, port }) => quote(port === undefined ? host : `${host}:${port}`));
   if (hosts.length > 0) parts.push(`hosts: [${hosts.join(', ')}]`);
+  for (const command of facts.commands.slice(0, 1)) parts.push(...commandBounds(command));
   return parts.join(', ');
+}
+
+/** As a list of words, which has no sign that a shell or YAML would read. */
+function commandBounds({ argv, env, cwd, seconds }: RequestFacts['commands'][number]): string[] {
+  const words = argv.map((word, at) => JSON.stringify(at === 0 ? word : word.replace(/[*]/g, '?')));
+  return [
+    `commands: [[${words.join(', ')}]]`,
+    ...(cwd === '.' ? [] : [`cwd: [${quote(literal(cwd))}]`]),
+    ...(env.length === 0 ? [] : [`env: [${env.join(', ')}]`]),
+    ...(seconds === defaultCommandSeconds ? [] : [`seconds: ${seconds}`]),
+  ];
 }
 
 /** A pattern for one name: what a name holds of our own syntax becomes ?, so that no suggestion is wider than one call. */
@@ -57,10 +70,16 @@ function literal(path: string): string {
   return path.replace(/[*{}[\]!]/g, '?');
 }
 
+/** The folder that a command starts in is told with the command. */
+function namedFiles({ files, commands }: RequestFacts): RequestFacts['files'] {
+  return commands.length === 0 ? files : files.filter(({ resource }) => resource.argument !== 'cwd');
+}
+
 function touched(facts: RequestFacts): string {
   const names = [
-    ...facts.files.map(({ resource: { root, path } }) => quote(root === 'workspace' ? path : `${root}:${path}`)),
+    ...namedFiles(facts).map(({ resource: { root, path } }) => quote(root === 'workspace' ? path : `${root}:${path}`)),
     ...facts.hosts.map(({ host }) => quote(host)),
+    ...facts.commands.map(({ argv }) => quote(argv.join(' '))),
   ];
   return names.slice(0, 3).join(', ');
 }
