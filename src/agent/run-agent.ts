@@ -1,5 +1,6 @@
 import type { ApprovalId } from '../contracts/ids.ts';
 import { ClawholdError, reasonOf } from '../contracts/errors.ts';
+import type { SandboxFacts } from '../contracts/isolation.ts';
 import { sha256 } from '../contracts/json.ts';
 import type { Message, ModelAnswer, ModelRequest } from '../contracts/model.ts';
 import type { RunState, RunTotals } from '../contracts/run.ts';
@@ -13,7 +14,7 @@ import { finishTurn } from './loop/finish-turn.ts';
 import { nothingSpent, reachedCallLimit, reachedLimit, type Spent } from './loop/limits.ts';
 import { pipelined, type LoopContext } from './loop/pipelined.ts';
 import { recordEvent } from './loop/record.ts';
-import { indexJournal, type Recorded } from './loop/recorded.ts';
+import { indexJournal, sandboxDied, type Recorded } from './loop/recorded.ts';
 import type { AgentRun, RunAgentContext } from './run-context.ts';
 import { isRunCancelled, isRunTimedOut } from './run-signal.ts';
 
@@ -36,6 +37,8 @@ interface Loop {
   readonly spent: Spent;
   readonly signal: AbortSignal;
   messages: readonly Message[];
+  /** Its commands are denied until somebody resumes the run. */
+  isSandboxDead: boolean;
   /** The last words of the model: what a run that ends early still has to show. */
   lastText: string;
 }
@@ -63,6 +66,7 @@ export async function runAgent(given: RunAgentContext, run: AgentRun, signal: Ab
     spent: nothingSpent(),
     signal,
     messages: firstMessages(run),
+    isSandboxDead: recorded.isSandboxDead,
     lastText: '',
   };
   if (recorded.prompt === undefined) {
@@ -156,11 +160,18 @@ async function decideAndRecord(loop: Loop, turn: number, answer: ModelAnswer): P
   const isComplete = answer.toolCalls.every((_, index) => recorded.result.has(`${turn}.${index + 1}`));
   const nowMs = isComplete && before !== undefined ? (before.calls[0]?.request.nowMs ?? 0) : ctx.clock.now();
   const policies = before === undefined || isComplete ? [run.pinnedPolicy] : [run.pinnedPolicy, await ctx.currentPolicy()];
-  const calls = decideTurn(ctx, { run, calls: answer.toolCalls, options: { turn, trust: loop.trust, policies, nowMs } });
+  const sandbox = sandboxAt(loop, turn, before !== undefined);
+  const calls = decideTurn(ctx, { run, calls: answer.toolCalls, options: { turn, trust: loop.trust, policies, nowMs, sandbox } });
   ctx.observe?.decided({ turn, calls });
   if (before !== undefined && isComplete) return calls;
   await recordDecisions(loop, turn, calls);
   return calls;
+}
+
+/** The pinned one, unless it died before: what a command is decided by is in the record, for a replay too. */
+function sandboxAt({ run, recorded, isSandboxDead }: Loop, turn: number, isRecorded: boolean): SandboxFacts | undefined {
+  const isDead = isRecorded ? recorded.withoutSandbox.has(turn) : isSandboxDead;
+  return isDead ? { available: false, reason: 'the sandbox of this run died, and no other takes its place within the run' } : run.sandbox;
 }
 
 async function recordDecisions(loop: Loop, turn: number, calls: readonly DecidedCall[]): Promise<void> {
@@ -205,6 +216,7 @@ async function recordDecisions(loop: Loop, turn: number, calls: readonly Decided
 function addResult(loop: Loop, decided: DecidedCall, result: ToolResult | undefined): void {
   if (result === undefined) throw new TypeError(`call ${decided.callId} ended without a result`);
   const source = result.source ?? `tool:${decided.request.tool}`;
+  if (result.code === sandboxDied && !loop.recorded.result.has(decided.callId)) loop.isSandboxDead = true;
   if (decided.tool !== undefined && !result.isError) loop.trust.addResult(decided.tool, decided.request, result);
   else loop.trust.addUntrustedText(result.text, source);
   const text = isOurOwn(result) ? result.text : fenceUntrusted(result.text, source);

@@ -1,4 +1,5 @@
 import type { Clock } from '../contracts/clock.ts';
+import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { Journal } from '../contracts/journal.ts';
 import type { JsonObject, Sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
@@ -30,6 +31,8 @@ export interface AgentRun {
   readonly contextTokens: number;
   readonly maxOutputTokens: number;
   readonly pinnedPolicy: PolicySnapshot;
+  /** Where commands run, or why they do not; absent: none were granted. */
+  readonly sandbox?: SandboxFacts;
 }
 
 /** One turn's decisions as the loop made them now. */

@@ -8,6 +8,7 @@ import { classifyPath, type RootName, type RootPath } from '../tools/path.ts';
 import { resourcesOf } from '../tools/resources.ts';
 import { restoreFile } from '../tools/restore-file.ts';
 import { targetHash } from '../tools/target-hash.ts';
+import type { CommandDoor } from '../tools/command-door.ts';
 import { coreTools, openToolSet } from '../tools/tool-set.ts';
 
 export interface AgentToolsOptions {
@@ -16,6 +17,8 @@ export interface AgentToolsOptions {
   readonly protectedDirs: readonly string[];
   /** Hides secrets in what the tools show of a file. */
   readonly hide: (text: string) => string;
+  /** Where commands run; absent: nowhere. */
+  readonly commands?: CommandDoor;
 }
 
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */
@@ -29,7 +32,7 @@ export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptio
     return place;
   };
   return {
-    tools: openToolSet({ roots, clock: options.clock, names, hide: options.hide }),
+    tools: openToolSet({ roots, ...options, names }),
     resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names),
     targetHash: async (target) => targetHash(roots, target),
     readTarget: async (target) => {

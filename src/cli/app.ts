@@ -3,6 +3,7 @@ import type { Approval } from '../contracts/approval.ts';
 import type { ClawholdConfig, LlmConfig } from '../contracts/config.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import type { PolicySource } from '../contracts/policy.ts';
+import type { Sandboxes, SandboxSettings } from './sandboxes.ts';
 import type { ApprovalSurface } from '../contracts/run.ts';
 import type { Ledger } from '../governance/ledger.ts';
 import type { Redactor } from '../governance/redact.ts';
@@ -48,6 +49,10 @@ export interface App extends AsyncDisposable {
   policyFiles(): Promise<readonly PolicySource[]>;
   /** An agent's tools on its roots. */
   readonly openTools: WorkerContext['openTools'];
+  /** The sandbox of one run; nothing is started yet. */
+  readonly openSandbox: WorkerContext['openSandbox'];
+  /** The drivers of this machine, for commands about them. */
+  sandboxes(image?: SandboxSettings['image']): Promise<Sandboxes>;
   worker(options: WorkerOptions): Promise<WorkerContext>;
   /** Sentences about files that were repaired while opening. */
   readonly notices: string[];

@@ -28,6 +28,9 @@ export function describeApproval({ color }: Pick<Io, 'color'>, approval: Approva
   const lines = [
     color.bold(`${request.agent} wants to call ${request.tool}`),
     `  arguments  ${makeVisible(canonicalJson(request.args))}`,
+    ...(request.sandbox?.available === true
+      ? [`  runs in    a sandbox of ${request.sandbox.driver} (class ${request.sandbox.isolation}, network ${request.sandbox.network})`]
+      : []),
     `  because    ${makeVisible(decision.reason)} (${decision.rule.id}, ${where})`,
     ...request.labels
       .filter(({ label }) => label.trust === 'untrusted')

@@ -1,10 +1,11 @@
 import { assemblePrompt, type PromptPart } from '../agent/prompt.ts';
 import type { AgentConfig } from '../contracts/config.ts';
+import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { AgentId } from '../contracts/ids.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import { loadAgent } from '../worker/load-agent.ts';
 import { compileOptions } from '../worker/compile-options.ts';
-import { offeredTools } from '../worker/offered-tools.ts';
+import { offeredTools, wantsCommands } from '../worker/offered-tools.ts';
 import { agentPolicySource } from '../worker/policy-sources.ts';
 import type { App } from './app.ts';
 
@@ -15,6 +16,8 @@ export interface AgentFacts {
   readonly roots: readonly { readonly name: string; readonly dir: string }[];
   readonly config: AgentConfig;
   readonly tools: readonly string[];
+  /** Of an agent that was granted commands. */
+  readonly sandbox?: SandboxFacts;
   readonly parts: readonly PromptPart[];
   readonly promptBytes: number;
 }
@@ -23,8 +26,11 @@ export interface AgentFacts {
 export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
   const agent = await loadAgent(await app.home(), { tenant: app.tenant, agent: id });
   await using tools = await app.openTools(agent);
-  compilePolicy([...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)], compileOptions(tools));
-  const offered = offeredTools(agent, tools);
+  const sources = [...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)];
+  const snapshot = compilePolicy(sources, compileOptions(tools));
+  await using sandbox = await app.openSandbox(agent, 'inspect');
+  const facts = wantsCommands(agent, tools.tools) ? (await sandbox.choose(snapshot.sandbox.minimum)).facts : undefined;
+  const offered = offeredTools(agent, tools, facts);
   const prompt = assemblePrompt({ agent: id, files: agent.files, roots: agent.roots.map((root) => root.name) });
   return {
     agent: id,
@@ -33,6 +39,7 @@ export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
     roots: agent.roots,
     config: agent.config,
     tools: offered.map((tool) => tool.name),
+    ...(facts === undefined ? {} : { sandbox: facts }),
     parts: prompt.parts,
     promptBytes: Buffer.byteLength(prompt.system) + Buffer.byteLength(JSON.stringify(offered)),
   };

@@ -27,6 +27,10 @@ export async function openPolicyContext(context: CommandContext): Promise<Policy
       await using tools = await app.openTools(await load(agent));
       return tools.resourcesOf;
     },
+    sandboxOf: async (agent) => {
+      const { inspectAgent } = await import('./inspect-agent.ts');
+      return (await inspectAgent(app, agent)).sandbox;
+    },
     recorded: (filter) => recordedDecisions(context, filter),
   };
 }

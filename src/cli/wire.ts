@@ -5,6 +5,8 @@ import { systemClock } from '../contracts/clock.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
+import type { CommandDoor } from '../tools/command-door.ts';
+import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
 
 /** The only place that reads the process's environment. */
@@ -49,16 +51,41 @@ export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }):
       const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
       return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
-    openTools: async (agent) => {
-      const { openAgentTools } = await import('./agent-tools.ts');
-      const redactor = await app.redactor();
-      const hide = (text: string): string => redactor.text(text);
-      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await files.home(), base.userDir), hide });
-    },
+    ...toolParts(base, files, async () => await app.redactor()),
     worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
   return app;
+}
+
+/** Tools and the sandbox of their commands: only tools that were opened with a sandbox run any. */
+function toolParts(
+  { env, userDir }: Base,
+  { home, config }: Pick<App, 'home' | 'config'>,
+  redactor: App['redactor'],
+): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes'> {
+  const doors = new WeakMap<RunSandbox, CommandDoor>();
+  const sandboxes: App['sandboxes'] = async (image) => {
+    const { openSandboxes, runtimeDirOf } = await import('./sandboxes.ts');
+    return await openSandboxes({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image, root: (await home()).root });
+  };
+  return {
+    sandboxes,
+    openSandbox: async (agent, label) => {
+      const { openRunSandbox } = await import('./open-run-sandbox.ts');
+      const shell = openRunSandbox(agent, { label, sandboxes, protectedDirs: protectedDirs(await home(), userDir) });
+      doors.set(shell, shell);
+      return shell;
+    },
+    openTools: async (agent, sandbox) => {
+      const { openAgentTools } = await import('./agent-tools.ts');
+      const commands = sandbox === undefined ? undefined : doors.get(sandbox);
+      const { text } = await redactor();
+      const hide = (shown: string): string => text(shown);
+      const more = commands === undefined ? {} : { commands };
+      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await home(), userDir), hide, ...more });
+    },
+  };
 }
 
 interface Base {

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Resource } from '../contracts/policy.ts';
 import type { ArgumentDeclaration, ToolDeclaration } from '../contracts/tool.ts';
+import { readCommand } from '../governance/read-command.ts';
 import { schemaDefault } from '../governance/resources.ts';
 import { classifyPath, writeFault, type RootName } from './path.ts';
 
@@ -18,9 +19,16 @@ export function resourcesOf(declaration: ResourceFacts, args: JsonObject, roots:
   return Object.entries(declaration.args).flatMap(([argument, declared]) => {
     const given = Object.hasOwn(args, argument) ? args[argument] : undefined;
     if (declared.kind === 'path') return valuesOf(given ?? '.').map((value) => fileResource({ argument, declared, value }, roots));
+    if (declared.kind === 'command') return [readCommand(argument, args, folderOf(args, roots))];
     if (declared.kind === 'host') return valuesOf(given).map((value) => hostResource(argument, value, methodOf(declaration, args)));
     return [];
   });
+}
+
+function folderOf(args: JsonObject, roots: readonly RootName[]): Parameters<typeof readCommand>[2] {
+  const cwd = Object.hasOwn(args, 'cwd') ? args['cwd'] : undefined;
+  if (cwd === undefined || cwd === null) return { root: 'workspace', path: '.' };
+  return typeof cwd === 'string' ? classifyPath(cwd, roots) : { outside: true, why: 'is not text' };
 }
 
 function valuesOf(value: JsonValue | undefined): readonly JsonValue[] {

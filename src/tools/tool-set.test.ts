@@ -4,15 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
-import type { ToolSet } from '../contracts/tool.ts';
+import { runsCommands, type ToolSet } from '../contracts/tool.ts';
 import { openRoots } from './guard.ts';
 import { parseCall } from './parse-call.ts';
 import { toolCodes } from './tool-code.ts';
 import { coreTools, openToolSet } from './tool-set.ts';
 
-/** The whole core set that was ever decided; `shell.exec` arrives with the sandboxes. */
+/** The whole core set that was ever decided. */
 const decided = ['fs.read', 'fs.list', 'fs.write', 'fs.edit', 'code.search', 'shell.exec', 'time.now', 'http.fetch'];
-const present = ['fs.read', 'fs.list', 'code.search', 'fs.write', 'fs.edit', 'time.now', 'http.fetch'];
+const present = ['fs.read', 'fs.list', 'code.search', 'fs.write', 'fs.edit', 'shell.exec', 'time.now', 'http.fetch'];
 
 /** Names beyond the decided ones, for which no decision record says `Tool: NAME`. */
 function undecided(names: readonly string[], records: readonly string[]): readonly string[] {
@@ -35,7 +35,7 @@ async function openTools(t: TestContext, names?: readonly string[]): Promise<Too
   return openToolSet({ roots, clock: { now: () => 1_790_000_000_123 }, hide: (text) => text, ...(names === undefined ? {} : { names }) });
 }
 
-test('the registry is exactly the core list, and shell and MCP are absent', () => {
+test('the registry is exactly the core list, and MCP is absent', () => {
   const names = coreTools.map((tool) => tool.name);
 
   assert.deepEqual(names, present);
@@ -63,7 +63,8 @@ test('every argument of every tool is declared, and effects come with a recovery
   for (const tool of tools) {
     assert.deepEqual(Object.keys(tool.args), Object.keys(tool.parameters['properties'] as JsonObject), tool.name);
     assert.equal(tool.parameters['additionalProperties'], false, tool.name);
-    const recovery = tool.effects.includes('outside') ? 'ask-human' : tool.effects.includes('mutating') ? 'compare-target' : 'redo';
+    const recovery =
+      tool.effects.includes('outside') || runsCommands(tool) ? 'ask-human' : tool.effects.includes('mutating') ? 'compare-target' : 'redo';
     assert.equal(tool.recovery, recovery, tool.name);
     assert.equal(tool.plan !== undefined, tool.recovery === 'compare-target', tool.name);
   }
@@ -77,7 +78,7 @@ test('the whole tool list takes less than 3 KB of a prompt', async (t) => {
 });
 
 test('an agent has only the tools it is given, in the registry’s order', async (t) => {
-  const set = await openTools(t, ['time.now', 'fs.read', 'shell.exec']);
+  const set = await openTools(t, ['time.now', 'fs.read', 'mail.send']);
 
   assert.deepEqual(
     set.tools.map((tool) => tool.name),
@@ -87,7 +88,11 @@ test('an agent has only the tools it is given, in the registry’s order', async
 });
 
 const badCalls: readonly [name: string, argumentsText: string, code: string, says: RegExp][] = [
-  ['shell.exec', '{}', 'tool.unknown', /no tool "shell\.exec".*fs\.read/],
+  ['mail.send', '{}', 'tool.unknown', /no tool "mail\.send".*fs\.read/],
+  ['shell.exec', '{"argv": "npm test"}', 'tool.bad-arguments', /argv/],
+  ['shell.exec', '{"argv": []}', 'tool.bad-arguments', /argv/],
+  ['shell.exec', '{"argv": ["a\\u0000b"]}', 'tool.bad-arguments', /argv/],
+  ['shell.exec', '{"command": "rm -rf /"}', 'tool.bad-arguments', /command/],
   ['__proto__', '{}', 'tool.unknown', /no tool/],
   ['fs.read', '{"path"', 'tool.bad-arguments', /not JSON/],
   ['fs.read', '[]', 'tool.bad-arguments', /one JSON object/],

@@ -9,12 +9,14 @@ import { fsRead } from './core/fs-read.ts';
 import { fsWrite } from './core/fs-write.ts';
 import { httpFetch } from './core/http-fetch.ts';
 import { timeNow } from './core/time-now.ts';
+import { shellExec } from './core/shell-exec.ts';
+import type { CommandDoor } from './command-door.ts';
 import type { Roots } from './guard.ts';
 
 export type { CoreTool, ToolLimits };
 
 /** The registry, in the order of the prompt. Never more than eight; each beyond the first eight names needs a decision record. */
-export const coreTools: readonly CoreTool[] = [fsRead, fsList, codeSearch, fsWrite, fsEdit, timeNow, httpFetch];
+export const coreTools: readonly CoreTool[] = [fsRead, fsList, codeSearch, fsWrite, fsEdit, shellExec, timeNow, httpFetch];
 
 export const defaultToolLimits: ToolLimits = {
   readBytes: 256 * 1024,
@@ -36,13 +38,16 @@ export interface ToolSetOptions {
   readonly http?: HttpDoor;
   /** Hides secrets in the text of files: the redactor's `text`. */
   readonly hide: (text: string) => string;
+  /** Absent: shell.exec answers that there is no sandbox. */
+  readonly commands?: CommandDoor;
 }
 
 /** Opens an agent's tools on its roots, in the registry's order. Names that are no core tool are left out. */
 export function openToolSet(options: ToolSetOptions): ToolSet {
-  const { roots, clock, names, hide } = options;
-  const http = options.http === undefined ? {} : { http: options.http };
-  const world = { roots, clock, hide, limits: { ...defaultToolLimits, ...options.limits }, ...http };
+  const { roots, clock, hide, names, commands, http } = options;
+  const limits = { ...defaultToolLimits, ...options.limits };
+  const doors = { ...(commands === undefined ? {} : { commands }), ...(http === undefined ? {} : { http }) };
+  const world = { roots, clock, hide, limits, ...doors };
   const tools = coreTools.filter((tool) => names?.includes(tool.name) ?? true).map((tool) => tool.open(world));
   return { tools, get: (name) => tools.find((tool) => tool.name === name) };
 }

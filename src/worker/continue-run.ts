@@ -52,6 +52,7 @@ export function agentRunOf(accepted: AcceptedEntry, pinned: RunInputs & { readon
     contextTokens: accepted.contextTokens,
     maxOutputTokens: accepted.maxOutputTokens,
     pinnedPolicy: pinned.snapshot,
+    ...(accepted.sandbox === undefined ? {} : { sandbox: accepted.sandbox }),
   };
 }
 

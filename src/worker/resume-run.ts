@@ -2,7 +2,9 @@ import type { RecordedIntent } from '../agent/run-context.ts';
 import { AskHumanError, FixRequestError } from '../contracts/errors.ts';
 import type { RunId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
+import type { JournalEntry } from '../contracts/journal.ts';
 import type { LedgerEvent } from '../contracts/ledger.ts';
+import type { PolicyRequest } from '../contracts/policy.ts';
 import { resumableStates } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
 import { readLedger } from '../governance/query-ledger.ts';
@@ -49,9 +51,22 @@ export async function resumeRun(
     ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
   });
   const model = await ctx.openModel(accepted.model);
-  await using tools = await ctx.openTools(agent);
+  await using sandbox = await ctx.openSandbox(agent, id);
+  sandbox.adopt(accepted.sandbox, hadCommands(journal.entries));
+  await using tools = await ctx.openTools(agent, sandbox);
   const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);
   return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: intentsOf(events), signal });
+}
+
+/** Whether a command of the run has begun: its sandbox is gone with the process. */
+function hadCommands(entries: readonly JournalEntry[]): boolean {
+  const begun = new Set(entries.flatMap((entry) => (entry.kind === 'intent' ? [entry.callId] : [])));
+  const calls = entries.flatMap((entry) => (entry.kind === 'decisions' ? entry.calls : []));
+  return calls.some(({ callId, request }) => begun.has(callId) && hasCommand(request));
+}
+
+function hasCommand({ resources }: PolicyRequest): boolean {
+  return resources.some(({ kind }) => kind === 'command');
 }
 
 /** The row was there before the journal: nothing happened in that run, and its row says so from now on. */

@@ -1,6 +1,7 @@
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { SessionId, TenantId } from '../contracts/ids.ts';
+import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
@@ -9,13 +10,13 @@ import type { RunRow } from '../state/runs.ts';
 import { startEvent } from './complete-ledger.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
 import { loadAgent, type LoadedAgent } from './load-agent.ts';
-import { offeredTools } from './offered-tools.ts';
+import { offeredTools, wantsCommands } from './offered-tools.ts';
 import { compileOptions } from './compile-options.ts';
 import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
 import { agentPolicySource } from './policy-sources.ts';
 import { openRunJournal } from './run-journal.ts';
 import { sessionHistory } from './session-history.ts';
-import type { ItemOutcome, WorkerContext } from './worker-context.ts';
+import type { ItemOutcome, RunSandbox, WorkerContext } from './worker-context.ts';
 
 /**
  * Accepts a new item and runs it: everything it depends on is pinned and durable before the first model call.
@@ -32,15 +33,17 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item.tenant, item.sessionId);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
-  await using tools = await ctx.openTools(agent);
+  await using sandbox = await ctx.openSandbox(agent, item.runId);
+  await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: agent.parsed });
+  const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
   const inputs: RunInputs = {
     files: pinnedFiles(ctx, agent),
-    tools: offeredTools(agent, tools),
+    tools: offeredTools(agent, tools, facts),
     policy: sources,
     history: await sessionHistory(ctx, item),
   };
-  const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot });
+  const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts });
   await using journal = await openRunJournal(ctx.home, item);
   await recordStart(ctx, accepted, journal);
   if (!model.facts.hasPrice)
@@ -57,9 +60,18 @@ interface Parts {
   readonly model: ModelClient;
   readonly inputs: RunInputs;
   readonly snapshot: ReturnType<typeof compilePolicy>;
+  readonly facts: SandboxFacts | undefined;
 }
 
-async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, snapshot }: Parts): Promise<AcceptedEntry> {
+/** Chosen once, when the run is accepted; people are told when there is none. */
+async function chooseSandbox(ctx: WorkerContext, sandbox: RunSandbox, snapshot: Parts['snapshot']): Promise<SandboxFacts> {
+  const { facts, notices } = await sandbox.choose(snapshot.sandbox.minimum);
+  for (const message of notices) ctx.emit({ type: 'notice', message });
+  if (!facts.available) ctx.emit({ type: 'notice', message: `This run has no commands. ${facts.reason}` });
+  return facts;
+}
+
+async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, snapshot, facts }: Parts): Promise<AcceptedEntry> {
   return {
     kind: 'accepted',
     v: 1,
@@ -72,6 +84,7 @@ async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, s
     maxOutputTokens: model.facts.maxOutputTokens,
     limits: lowestLimits(ctx.limits, agent.config.limits ?? {}, item.limits ?? {}),
     pinned: await pinInputs(ctx.objects(item.tenant), inputs, snapshot),
+    ...(facts === undefined ? {} : { sandbox: facts }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { RunEvent } from '../agent/run-events.ts';
 import type { RunAgentContext } from '../agent/run-context.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { RunId, TenantId } from '../contracts/ids.ts';
+import type { BoundaryClass, SandboxFacts } from '../contracts/isolation.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { PolicySource } from '../contracts/policy.ts';
@@ -28,6 +29,14 @@ export interface OpenTools extends Pick<RunAgentContext, 'tools' | 'resourcesOf'
 /** What can be known of a call without making it. */
 export type ToolFacts = Pick<OpenTools, 'tools' | 'resourcesOf'>;
 
+/** The sandbox of one run: nothing is started before the first command, and nothing of it is left afterwards. */
+export interface RunSandbox extends AsyncDisposable {
+  /** What can be had here now. That there is none is an answer, not a failure. */
+  choose(minimum: BoundaryClass): Promise<{ readonly facts: SandboxFacts; readonly notices: readonly string[] }>;
+  /** For a resumed run: what its record names, and no other. */
+  adopt(facts: SandboxFacts | undefined, hadCommands: boolean): void;
+}
+
 /** The part of an installation that a worker needs; the wiring fills it. */
 export interface WorkerContext {
   readonly home: Home;
@@ -42,7 +51,9 @@ export interface WorkerContext {
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;
   readonly redactor: Redactor;
   readonly openModel: (ref: string | undefined) => Promise<ModelClient>;
-  readonly openTools: (agent: AgentRoots) => Promise<OpenTools>;
+  readonly openSandbox: (agent: AgentRoots, label: string) => Promise<RunSandbox>;
+  /** With a sandbox of `openSandbox`, its tools can run commands in it. */
+  readonly openTools: (agent: AgentRoots, sandbox?: RunSandbox) => Promise<OpenTools>;
   /** The same tools with nothing behind them, for a record that is walked again. */
   readonly describeTools: (agent: AgentRoots) => Promise<ToolFacts>;
   /** Platform and tenant policy as they are on the disk now. */

@@ -1,4 +1,5 @@
 import { hashJson, type JsonObject, type Sha256 } from '../../contracts/json.ts';
+import type { SandboxFacts } from '../../contracts/isolation.ts';
 import type { ModelToolCall } from '../../contracts/model.ts';
 import type { Decision, PolicyRequest } from '../../contracts/policy.ts';
 import type { Tool, ToolResult } from '../../contracts/tool.ts';
@@ -29,6 +30,8 @@ export interface DecideOptions {
   readonly trust: Trust;
   readonly policies: readonly PolicySnapshot[];
   readonly nowMs: number;
+  /** Where commands would run now. */
+  readonly sandbox?: SandboxFacts | undefined;
 }
 
 /**
@@ -63,6 +66,7 @@ function decideCall(
     args,
     resources: tool === undefined ? [] : ctx.resourcesOf(tool, args),
     trust: options.trust,
+    sandbox: options.sandbox,
     nowMs: options.nowMs,
   });
   const base = { callId, call, request, requestHash: requestHash(request), policies: options.policies };

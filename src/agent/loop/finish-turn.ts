@@ -74,5 +74,6 @@ async function refuse(ctx: LoopContext, { run }: TurnInput, decided: DecidedCall
   if (decided.refused !== undefined) return await recordResult(ctx, { run, decided }, { result: decided.refused, startedMs });
   const intent = ctx.intents.get(decided.callId);
   if (intent !== undefined) return await settleDeniedCall(ctx, { run, decided }, intent);
-  return await deny(ctx, { run, decided }, { code: 'policy.denied', why: decided.decision.reason, startedMs });
+  const code = decided.decision.rule.id === 'sandbox.unavailable' ? 'sandbox.unavailable' : 'policy.denied';
+  return await deny(ctx, { run, decided }, { code, why: decided.decision.reason, startedMs });
 }

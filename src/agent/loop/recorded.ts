@@ -2,6 +2,9 @@ import type { JournalEntry } from '../../contracts/journal.ts';
 
 type Entry<K extends JournalEntry['kind']> = Extract<JournalEntry, { kind: K }>;
 
+/** Code of the result of a command whose sandbox ended under it: the run has none from then on. */
+export const sandboxDied = 'sandbox.died';
+
 /** What a journal already knows, by turn and by call: a resume consumes it, a replay compares with it. */
 export interface Recorded {
   readonly request: ReadonlyMap<number, Entry<'model.request'>>;
@@ -17,6 +20,10 @@ export interface Recorded {
   readonly answered: ReadonlyMap<string, Entry<'approval.answered'>>;
   readonly compaction: ReadonlyMap<number, Entry<'compaction'>>;
   readonly prompt: Entry<'prompt'> | undefined;
+  /** Turns that were decided after the run's sandbox had died and before the run was resumed. */
+  readonly withoutSandbox: ReadonlySet<number>;
+  /** Whether the sandbox has died since the run was last started or resumed. */
+  readonly isSandboxDead: boolean;
 }
 
 export function indexJournal(entries: readonly JournalEntry[]): Recorded {
@@ -31,6 +38,7 @@ export function indexJournal(entries: readonly JournalEntry[]): Recorded {
     answered: new Map<string, Entry<'approval.answered'>>(),
     compaction: new Map<number, Entry<'compaction'>>(),
     prompt: undefined as Entry<'prompt'> | undefined,
+    ...sandboxDeaths(entries),
   };
   for (const entry of entries) {
     if (entry.kind === 'model.request') index.request.set(entry.turn, entry);
@@ -45,4 +53,19 @@ export function indexJournal(entries: readonly JournalEntry[]): Recorded {
     else if (entry.kind === 'prompt') index.prompt = entry;
   }
   return index;
+}
+
+function sandboxDeaths(entries: readonly JournalEntry[]): Pick<Recorded, 'withoutSandbox' | 'isSandboxDead'> {
+  const withoutSandbox = new Set<number>();
+  const decided = new Set<number>();
+  let isSandboxDead = false;
+  for (const entry of entries) {
+    if (entry.kind === 'resumed') isSandboxDead = false;
+    else if (entry.kind === 'result' && entry.result.code === sandboxDied) isSandboxDead = true;
+    else if (entry.kind === 'decisions' && !decided.has(entry.turn)) {
+      decided.add(entry.turn);
+      if (isSandboxDead) withoutSandbox.add(entry.turn);
+    }
+  }
+  return { withoutSandbox, isSandboxDead };
 }

@@ -1,3 +1,4 @@
+import type { SandboxFacts } from '../../contracts/isolation.ts';
 import { parseAgentId } from '../../contracts/ids.ts';
 import { count } from '../describe-totals.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
@@ -52,6 +53,7 @@ async function show({ app, io }: CommandContext, name: string): Promise<void> {
     `model       ${facts.config.model ?? `${(await app.config()).model ?? 'none'} (from clawhold.yaml)`}`,
     ...grantLines(facts.config.grants ?? {}),
     `tools       ${facts.tools.join(', ') || 'none'}`,
+    ...(facts.sandbox === undefined ? [] : [`sandbox     ${describeSandbox(facts.sandbox)}`]),
     `prompt      ${facts.promptBytes} bytes with tool schemas`,
     ...facts.parts.map((part) => `            ${part.name}  ${part.sha256.slice(0, 12)}${part.cut ? '  CUT at its limit' : ''}`),
   ];
@@ -66,6 +68,10 @@ function grantLines(grants: object): string[] {
   return (shown.length === 0 ? ['none: every call is denied'] : shown).map(
     (line, index) => `${index === 0 ? 'grants' : '      '}      ${line}`,
   );
+}
+
+function describeSandbox(facts: SandboxFacts): string {
+  return facts.available ? `${facts.driver}, class ${facts.isolation}, network ${facts.network}` : `none: ${facts.reason}`;
 }
 
 async function make({ app, io }: CommandContext, name: string, template: string): Promise<void> {

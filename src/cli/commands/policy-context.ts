@@ -1,4 +1,5 @@
 import type { AgentId, TenantId } from '../../contracts/ids.ts';
+import type { SandboxFacts } from '../../contracts/isolation.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { PolicySource, Principal, Resource } from '../../contracts/policy.ts';
 import type { ToolDeclaration } from '../../contracts/tool.ts';
@@ -20,6 +21,8 @@ export interface PolicyContext {
   readonly agentFile: (agent: AgentId) => Promise<PolicySource>;
   /** How this agent's tools read their arguments: on its own roots. */
   readonly resourcesOf: (agent: AgentId) => Promise<ResourcesOf>;
+  /** Where a run of this agent would run its commands; undefined when it was granted none. */
+  readonly sandboxOf: (agent: AgentId) => Promise<SandboxFacts | undefined>;
   /** Decided calls of recorded runs, newest run first. */
   readonly recorded: (filter: RecordedFilter) => AsyncIterable<RecordedDecision>;
 }

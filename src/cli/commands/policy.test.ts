@@ -40,6 +40,7 @@ function installation(grants: string, platform = platformFile): PolicyContext {
     agentIds: async () => [scribe],
     agentFile,
     resourcesOf: async () => (tool, args) => readResources(tool, args, []),
+    sandboxOf: async () => undefined,
     recorded: async function* () {
       const policy = await currentPolicy(context, scribe);
       for (const [index, path] of ['docs/a.md', 'releases/1.md', 'src/a.ts'].entries()) {

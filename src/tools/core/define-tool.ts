@@ -3,6 +3,7 @@ import type { HttpDoor } from '../../broker/client.ts';
 import type { Clock } from '../../contracts/clock.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { PerformOptions, Tool, ToolDeclaration, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import type { CommandDoor } from '../command-door.ts';
 import type { Roots } from '../guard.ts';
 import type { ToolCode } from '../tool-code.ts';
 import { problemOf } from './problem.ts';
@@ -30,6 +31,8 @@ export interface ToolWorld {
   readonly http?: HttpDoor;
   /** Hides secrets. What a tool searches, shortens or shows a part of is hidden as a whole first: half a secret is not recognised. */
   readonly hide: (text: string) => string;
+  /** Absent: this agent runs no commands. */
+  readonly commands?: CommandDoor;
 }
 
 /** What a tool does, with its arguments already checked and typed. */
