@@ -70,11 +70,11 @@ test('every argument of every tool is declared, and effects come with a recovery
   }
 });
 
-test('the whole tool list takes less than 3 KB of a prompt', async (t) => {
+test('the whole list of eight tools takes less than 3.5 KB of a prompt', async (t) => {
   const { tools } = await openTools(t);
   const specs = tools.map((tool) => ({ name: tool.name, description: tool.summary, parameters: tool.parameters }));
 
-  assert.ok(JSON.stringify(specs).length < 3 * 1024, `${JSON.stringify(specs).length} bytes`);
+  assert.ok(JSON.stringify(specs).length < 3.5 * 1024, `${JSON.stringify(specs).length} bytes`);
 });
 
 test('an agent has only the tools it is given, in the registry’s order', async (t) => {

@@ -161,6 +161,7 @@ test('there is no tool that changes grants, policies or configuration', async ()
     'fs.list',
     'fs.read',
     'fs.write',
+    'http.fetch',
     'shell.exec',
     'time.now',
   ]);

@@ -96,7 +96,17 @@ function parseArguments(declaration: ToolDeclaration, schema: z.ZodMiniType, arg
 }
 
 /** Bounds that the argument check has anyway; a model does without, and every byte of a schema is in every prompt. */
-const unsaid: ReadonlySet<string> = new Set(['$schema', 'pattern', 'minLength', 'maxLength', 'maxItems', 'maximum']);
+const unsaid: ReadonlySet<string> = new Set([
+  '$schema',
+  'pattern',
+  'minLength',
+  'maxLength',
+  'maxItems',
+  'minItems',
+  'exclusiveMinimum',
+  'propertyNames',
+  'maximum',
+]);
 
 function parametersOf(schema: z.ZodMiniType, hints: Readonly<Record<string, string>>): JsonObject {
   const whole = JSON.parse(

@@ -23,12 +23,11 @@ const schema = z.strictObject({
 
 export const shellExec: CoreTool = defineTool({
   name: 'shell.exec',
-  summary:
-    'Run one program in a sandbox without network that sees your workspace as /workspace. argv is a list of words that no shell reads: no pipes, no &&, no variables.',
+  summary: 'Run one program in a sandbox without network; your workspace is /workspace. No shell reads argv: no pipes, && or variables.',
   schema,
   hints: {
-    argv: 'program and arguments, e.g. ["npm", "test"]',
-    cwd: 'folder in the workspace, relative',
+    argv: 'e.g. ["npm", "test"]',
+    cwd: 'relative to the workspace',
     timeoutSeconds: `default ${defaultCommandSeconds}`,
   },
   effects: ['private', 'mutating'],
