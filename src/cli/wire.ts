@@ -80,8 +80,8 @@ function toolParts(
     openTools: async (agent, sandbox) => {
       const { openAgentTools } = await import('./agent-tools.ts');
       const commands = sandbox === undefined ? undefined : doors.get(sandbox);
-      const { text } = await redactor();
-      const hide = (shown: string): string => text(shown);
+      const hidden = await redactor();
+      const hide = (text: string): string => hidden.text(text);
       const more = commands === undefined ? {} : { commands };
       return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await home(), userDir), hide, ...more });
     },
