@@ -1,3 +1,4 @@
+import { count } from '../describe-totals.ts';
 import { ClawholdError } from '../../contracts/errors.ts';
 import type { AgentId } from '../../contracts/ids.ts';
 import { compilePolicy, type PolicySnapshot } from '../../governance/policy-snapshot.ts';
@@ -36,7 +37,7 @@ export async function checkPolicy(context: PolicyContext): Promise<PolicyCheck> 
 
 export function renderCheck({ isGood, agents, problems, warnings }: PolicyCheck): string {
   const lines = [...problems, ...warnings.map((warning) => `warning: ${warning}`)];
-  if (isGood) lines.push(`The policy of ${agents.length} agent(s) compiles and all its examples hold.`);
+  if (isGood) lines.push(`The policy of ${count(agents.length, 'agent')} compiles and all its examples hold.`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,3 +1,4 @@
+import { count } from '../describe-totals.ts';
 import fs from 'node:fs/promises';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { terminalStates } from '../../contracts/run.ts';
@@ -43,6 +44,6 @@ export async function pruneRuns(context: CommandContext, flags: { readonly older
   const text =
     old.length === 0
       ? 'No ended run is that old.'
-      : `${flags.dryRun === true ? 'Would remove' : 'Removed'} ${old.length} run(s): ${old.map((row) => row.id).join(' ')}`;
+      : `${flags.dryRun === true ? 'Would remove' : 'Removed'} ${count(old.length, 'run')}: ${old.map((row) => row.id).join(' ')}`;
   printResult(io, { runs: old.map((row) => row.id), isDryRun: flags.dryRun === true }, text);
 }

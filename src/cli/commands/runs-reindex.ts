@@ -1,3 +1,4 @@
+import { count } from '../describe-totals.ts';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { readJournal } from '../../state/journal.ts';
@@ -11,7 +12,7 @@ export async function reindexRuns(context: CommandContext): Promise<void> {
   const home = await app.home();
   await completeRunFiles(path.join(home.tenantDir(app.tenant), 'runs'));
   const { found, problems } = rebuildRuns({ home, runs: await app.runs(), sessions: await app.sessions() });
-  const lines = [`Indexed ${found} run(s) from their folders.`, ...problems.map((problem) => io.color.yellow(problem))];
+  const lines = [`Indexed ${count(found, 'run')} from their folders.`, ...problems.map((problem) => io.color.yellow(problem))];
   printResult(io, { found, problems }, lines.join('\n'));
   if (problems.length > 0) context.exit(1);
 }

@@ -1,3 +1,4 @@
+import { count } from '../describe-totals.ts';
 import fs from 'node:fs/promises';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { compilePolicy } from '../../governance/policy-snapshot.ts';
@@ -25,7 +26,7 @@ export async function replayWithCli(context: CommandContext, id: string | undefi
       .map((one) => `  decision ${one.call} ${one.tool}: recorded ${one.recorded.slice(0, 12)}, now ${one.replayed.slice(0, 12)}`),
     ...(report.recordedBy === report.replayedBy ? [] : [`recorded by build ${report.recordedBy}, replayed by ${report.replayedBy}`]),
     ...(report.endedEarly === undefined ? [] : [report.endedEarly]),
-    ...(policyFile === undefined ? [] : [`with ${policyFile}: ${report.changed.length} call(s) would be decided otherwise`]),
+    ...(policyFile === undefined ? [] : [`with ${policyFile}: ${count(report.changed.length, 'call')} would be decided otherwise`]),
     ...report.changed.map((one) => `  ${one.call} ${one.tool}: ${one.was} -> ${one.would} (${one.reason})`),
   ];
   printResult(io, report, lines.join('\n'));
