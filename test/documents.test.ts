@@ -111,6 +111,7 @@ test('every relative link in the documents leads to a file', () => {
     'docs/ACCEPTANCE.md',
     'docs/glossary.md',
     'docs/quickstart.md',
+    'docs/secrets-and-egress.md',
     'docs/security/THREAT_MODEL.md',
     'docs/security/small-box.md',
     'bench/README.md',

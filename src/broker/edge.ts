@@ -1,7 +1,9 @@
+import type Tls from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { Clock } from '../contracts/clock.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
 import { checkGrant, parseEgressGrant, type EgressGrant } from './egress/allowlist.ts';
-import { createAuthority, type CertificateAuthority } from './egress/certificates.ts';
+import { createAuthority } from './egress/certificates.ts';
 import { createResolver, systemLookup, type Lookup } from './egress/resolve-host.ts';
 import { defaultEgressLimits, type EdgeWorld, type EgressLimits, type EgressRun } from './egress/world.ts';
 import { createPlaceholders } from './placeholders.ts';
@@ -45,7 +47,9 @@ export function openEdge(options: EdgeOptions): Edge {
   const limits = { ...defaultEgressLimits, ...options.limits };
   const allowLoopback = options.allowLoopback ?? [];
   const placeholders = createPlaceholders(options.secrets ?? []);
-  let authority: CertificateAuthority | undefined;
+  const { upstreamCa } = options;
+  const authority = once(() => createAuthority(options.clock.now()));
+  const contexts = new Map<string, SecureContext>();
   const world: EdgeWorld = {
     run: options.run,
     ledger: options.ledger,
@@ -55,13 +59,32 @@ export function openEdge(options: EdgeOptions): Edge {
     resolve: createResolver({ lookup: options.lookup ?? systemLookup, allowLoopback, lookupMs: limits.lookupMs }),
     placeholders,
     allowLoopback,
-    upstreamCa: options.upstreamCa,
-    authority: () => (authority ??= createAuthority(options.clock.now())),
+    trusted: once(() => trustedContext(upstreamCa)),
+    authority,
+    contextFor: (host) => {
+      const context = contexts.get(host) ?? tlsModule().createSecureContext({ ...authority().issue(host), minVersion: 'TLSv1.2' });
+      contexts.set(host, context);
+      return context;
+    },
   };
   return {
     placeholders: new Map(placeholders.map(({ secret, token }) => [secret.name, token])),
-    certificates: () =>
-      [...process.getBuiltinModule('node:tls').rootCertificates, world.upstreamCa ?? '', world.authority().certificatePem].join('\n'),
+    certificates: () => [...tlsModule().rootCertificates, upstreamCa ?? '', authority().certificatePem].join('\n'),
     world,
   };
+}
+
+function trustedContext(upstreamCa: string | undefined): SecureContext | undefined {
+  if (upstreamCa === undefined) return undefined;
+  const tls = tlsModule();
+  return tls.createSecureContext({ ca: [...tls.rootCertificates, upstreamCa], minVersion: 'TLSv1.2' });
+}
+
+function tlsModule(): typeof Tls {
+  return process.getBuiltinModule('node:tls');
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

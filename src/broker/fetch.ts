@@ -84,6 +84,11 @@ export async function fetchThroughEdge(edge: Edge, request: FetchRequest, option
   }
 }
 
+/** Host and port of an address, by the edge's own reading. @throws EgressError */
+export function urlPlace(url: string): HostPort {
+  return parseUrl({ placeholders: new Map() }, url).at;
+}
+
 interface CheckedUrl {
   readonly at: HostPort;
   readonly isSecure: boolean;

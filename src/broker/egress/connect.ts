@@ -5,7 +5,7 @@ import { Wire } from '../http1/wire.ts';
 import type { Admission } from './admit.ts';
 import type { EdgeWorld } from './world.ts';
 
-type ConnectWorld = Pick<EdgeWorld, 'limits' | 'upstreamCa'>;
+type ConnectWorld = Pick<EdgeWorld, 'limits' | 'trusted'>;
 
 const maxAddresses = 3;
 
@@ -29,8 +29,9 @@ export async function connectSecurely(world: ConnectWorld, admission: Pick<Admis
   const socket = await connectTo(world, admission);
   const tls = process.getBuiltinModule('node:tls');
   const { host } = admission.at;
-  const roots = world.upstreamCa === undefined ? {} : { ca: [...tls.rootCertificates, world.upstreamCa] };
-  const secured = tls.connect({ socket, servername: host, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2', ...roots });
+  const secureContext = world.trusted();
+  const trust = secureContext === undefined ? { minVersion: 'TLSv1.2' as const } : { secureContext };
+  const secured = tls.connect({ socket, servername: host, ALPNProtocols: ['http/1.1'], ...trust });
   try {
     await settled(secured, 'secureConnect', world.limits.connectMs);
   } catch (error) {

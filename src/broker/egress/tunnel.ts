@@ -61,7 +61,7 @@ async function readHello({ limits }: EdgeWorld, client: Wire, admission: Admissi
 /** Ends TLS here, with a certificate that only this run's sandbox trusts. */
 async function inspect(world: EdgeWorld, client: Wire, admission: Admission): Promise<void> {
   const tls = process.getBuiltinModule('node:tls');
-  const secureContext = tls.createSecureContext({ ...world.authority().issue(admission.at.host), minVersion: 'TLSv1.2' });
+  const secureContext = world.contextFor(admission.at.host);
   const secured = new tls.TLSSocket(client.release(), { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] });
   using inside = wireOf(secured, world);
   await serveHttp(world, inside, { kind: 'inside', admission, isSecure: true });

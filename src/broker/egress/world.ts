@@ -1,3 +1,4 @@
+import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../contracts/clock.ts';
 import type { LedgerWriter } from '../../contracts/ledger.ts';
 import type { Placeholder } from '../placeholders.ts';
@@ -61,8 +62,10 @@ export interface EdgeWorld {
   readonly resolve: Resolver;
   readonly placeholders: readonly Placeholder[];
   readonly allowLoopback: readonly string[];
-  /** Trusted beside the built-in roots, for servers with a private authority. */
-  readonly upstreamCa: string | undefined;
+  /** Trusted beside the built-in roots, for servers with a private authority. Parsing all roots takes 15 ms: made once, on first use. */
+  readonly trusted: () => SecureContext | undefined;
   /** Made on first use. */
   readonly authority: () => CertificateAuthority;
+  /** What stands for a host towards the sandbox; made once for each. */
+  readonly contextFor: (host: string) => SecureContext;
 }
