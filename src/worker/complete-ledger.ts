@@ -1,4 +1,5 @@
 import { answerEvent, answeredEvent, errorEvent, resultEvent, type RunLedgerEvent } from '../agent/ledger-events.ts';
+import { AskHumanError } from '../contracts/errors.ts';
 import type { JournalEntry } from '../contracts/journal.ts';
 import { hashJson, sha256 } from '../contracts/json.ts';
 import type { LedgerEvent, LedgerEventOf } from '../contracts/ledger.ts';
@@ -30,14 +31,26 @@ export function startEvent({ item, atMs, pinned, model }: AcceptedEntry): Ledger
 /**
  * Journal and ledger are written side by side, so a crash may leave one of them a record behind. What the journal holds
  * counts as done and is not done again: the ledger gets its record of it now.
+ *
+ * @throws AskHumanError when the journal begins another run than the ledger knows: with other inputs, policy or words.
  */
 export async function completeLedger(ctx: Pick<WorkerContext, 'ledger' | 'clock'>, input: CompleteInput): Promise<void> {
   const { item } = input.accepted;
   const ledger = await ctx.ledger(item.tenant);
-  if (!input.events.some((event) => event.type === 'run.start')) await ledger.append(startEvent(input.accepted));
+  const told = startEvent(input.accepted);
+  const start = input.events.find((event) => event.type === 'run.start');
+  if (start !== undefined && hashJson(start) !== hashJson(told)) throw changedJournal(item.runId);
+  if (start === undefined) await ledger.append(told);
   const at = new Date(ctx.clock.now()).toISOString();
   for (const event of missingEvents(input))
     await ledger.append({ ...event, at, run: item.runId, session: item.sessionId, agent: item.agent });
+}
+
+function changedJournal(run: string): AskHumanError {
+  return new AskHumanError(
+    'worker.journal-changed',
+    `The journal of run ${run} begins otherwise than the ledger says: its input, its model or what was pinned was changed. The run is not continued; start a new one, and run "clawhold audit verify --bundles".`,
+  );
 }
 
 /** What the journal tells and the ledger does not; equal events are counted, because a call may fail twice alike. */

@@ -28,3 +28,21 @@ test('a changed, missing or unknown file of a run is found against the ledger, a
   assert.match(shown.stdout, /journal\.jsonl: the file is not the one that the run left/);
   assert.equal(without.code, 0);
 });
+
+test('a run whose journal begins otherwise than the ledger says is not continued', async () => {
+  await using server = await startOpenAiServer({
+    turns: [{ toolCalls: [{ name: 'fs_write', args: { path: 'a.md', content: 'a' } }] }, { text: 'over' }],
+  });
+  using one = newInstallation({ openAi: server.baseUrl, agentYaml: 'workspace: workspace\ngrants:\n  fs.write: { ask: true }\n' });
+  const { bundle, run, waiting } = (await one.cli(['ask', 'Write a.md', '--approvals', 'wait', '--json'])).json;
+  const journal = path.join(bundle, 'journal.jsonl');
+  await one.cli(['approvals', 'approve', waiting[0]]);
+
+  fs.writeFileSync(journal, fs.readFileSync(journal, 'utf8').replace('"input":"Write a.md"', '"input":"Write b.md"'));
+  const refused = await one.cli(['runs', 'resume', run, '--json']);
+  fs.writeFileSync(journal, fs.readFileSync(journal, 'utf8').replace('"input":"Write b.md"', '"input":"Write a.md"'));
+  const resumed = await one.cli(['runs', 'resume', run, '--json']);
+
+  assert.equal(refused.json['error'].code, 'worker.journal-changed');
+  assert.equal(resumed.json['state'], 'done', resumed.stdout);
+});
