@@ -30,6 +30,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'keep secrets that agents use and never see',
     load: async () => await import('./commands/secrets.ts'),
   },
+  {
+    name: 'sandbox',
+    summary: 'list, probe and explain sandboxes, or run one command in one',
+    load: async () => await import('./commands/sandbox.ts'),
+  },
   { name: 'config', summary: 'get, set and validate configuration', load: async () => await import('./commands/config.ts') },
   { name: 'demo', summary: 'watch an agent work on a folder, in a throw-away home', load: async () => await import('./commands/demo.ts') },
 ];

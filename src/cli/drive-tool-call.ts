@@ -17,7 +17,7 @@ export interface ToolCallInput {
 
 /**
  * One call, made by a person with an agent's rights: a run like any other, in whose only turn the person takes the
- * model's place. A call that failed is a failed command: 3 when policy denied it, 2 when it was not a call of that tool, else 1.
+ * model's place. A call that failed is a failed command: 3 when policy denied it, 5 without a sandbox, 2 when it was not a call of that tool, else 1.
  */
 export async function driveToolCall(context: CommandContext, input: ToolCallInput): Promise<void> {
   const seen: { failure?: Pick<Failure, 'code' | 'exitCode'> } = {};
@@ -41,6 +41,7 @@ type Failure = NonNullable<DrivenOutcome['failure']>;
 
 function failureOf(code: string = 'error'): Pick<Failure, 'code' | 'exitCode'> {
   if (code === 'policy.denied') return { code, exitCode: exitCodes.denied };
+  if (code === 'sandbox.unavailable') return { code, exitCode: exitCodes.sandboxUnavailable };
   if (code.startsWith('approval.')) return { code, exitCode: exitCodes.approvalNeeded };
   const isMistake = code === 'tool.unknown' || code === 'tool.bad-arguments';
   return { code, exitCode: isMistake ? exitCodes.usage : exitCodes.error };

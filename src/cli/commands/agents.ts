@@ -17,7 +17,7 @@ export const command: CliCommand = {
     verb
       .command('new <name>')
       .description('make an agent from a template')
-      .option('-t, --template <name>', 'small-box, scribe or scout', 'small-box')
+      .option('-t, --template <name>', 'small-box, scribe, builder or scout', 'small-box')
       .action(async (name: string, flags: { readonly template: string }) => await make(context, name, flags.template));
     verb
       .command('validate [name]')

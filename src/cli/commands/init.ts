@@ -19,7 +19,7 @@ export const command: CliCommand = {
     verb
       .argument('[folder]', 'where to make .clawhold', '.')
       .option('-a, --agent <name>', 'name of the first agent', 'main')
-      .option('-t, --template <name>', 'what it may do: small-box, scribe or scout', 'small-box');
+      .option('-t, --template <name>', 'what it may do: small-box, scribe, builder or scout', 'small-box');
     verb.action(async (folder: string, flags: InitFlags) => {
       const { app, io } = context;
       const path = await import('node:path');

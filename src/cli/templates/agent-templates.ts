@@ -61,6 +61,35 @@ grants:
       ...plans,
     },
   },
+  builder: {
+    summary: 'changes, builds and tests the project in its workspace, in a sandbox without network',
+    files: {
+      'agent.yaml': `# yaml-language-server: $schema=../../../../schemas/agent.json
+version: 1
+description: Works on the project in its workspace and runs its build and tests in a sandbox.
+workspace: workspace
+grants:
+  fs.read: {}
+  fs.list: {}
+  code.search: {}
+  time.now: {}
+  fs.write: {}
+  fs.edit: {}
+  shell.exec:
+    # One word here stands for one word of the command; a last ** for any further ones. No shell reads them.
+    commands: [npm test, "npm run *", "node --test **", make, "make *"]
+    seconds: 900
+    examples:
+      match: [{ argv: [npm, test] }, { argv: [npm, run, build] }]
+      skip: [{ argv: [npm, publish] }, { argv: [sh, -c, npm test] }]
+# The strongest sandbox that works here; no commands where none does. "clawhold sandbox explain NAME" shows it.
+sandbox: { driver: auto, minimum: namespace, network: none }
+`,
+      'SOUL.md': 'You are a careful engineer. You change the project in your workspace in small steps and run its tests after each.\n',
+      'RULES.md': rules,
+      ...plans,
+    },
+  },
   scout: {
     summary: 'explores a repository that it cannot change, and writes a report',
     files: {
