@@ -53,10 +53,10 @@ export async function runInSandbox(context: CommandContext, argv: readonly strin
 
 function printDocument({ io }: CommandContext, driver: string, result: ExecResult): void {
   const { stdout, stderr, ...facts } = result;
-  io.out(`${JSON.stringify({ ok: result.exitCode === 0, driver, ...facts, stdout: text(stdout), stderr: text(stderr) })}\n`);
+  io.out(`${JSON.stringify({ ok: result.exitCode === 0, driver, ...facts, stdout: utf8(stdout), stderr: utf8(stderr) })}\n`);
 }
 
-function text(bytes: Uint8Array): string {
+function utf8(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('utf8');
 }
 
