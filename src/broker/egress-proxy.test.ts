@@ -31,7 +31,7 @@ test('a granted host is reached over plain HTTP, and the ledger has both ends', 
   assert.match(answer, /^HTTP\/1\.1 200[^]*hello$/);
   assert.equal(server.seen[0]?.headers.host, `api.test:${server.port}`);
   const [open, close] = [ledger.opens()[0]!, ledger.closes()[0]!];
-  assert.deepEqual([open.mode, open.host, open.address, open.method], ['http', 'api.test', '127.0.0.1', 'GET']);
+  assert.deepEqual([open.mode, open.host, open.addresses, open.method], ['http', 'api.test', ['127.0.0.1'], 'GET']);
   assert.deepEqual([close.connection, close.outcome, close.status], [open.connection, 'done', 200]);
   assert.ok(close.bytesUp > 20 && close.bytesDown > 5);
 });

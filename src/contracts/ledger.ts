@@ -146,8 +146,8 @@ export const ledgerEvents = lazily({
       mode: z.enum(['tunnel', 'http', 'inspected', 'fetch']),
       host: text,
       port: count,
-      /** The address that was checked and is connected to. */
-      address: text,
+      /** The addresses that were checked: the first that answers is connected to. */
+      addresses: z.array(text),
       method: z.optional(text),
       /** Hash of path and query as they were asked for. */
       target: z.optional(sha),

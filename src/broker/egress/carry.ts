@@ -55,7 +55,7 @@ export async function carry(world: EdgeWorld, outgoing: Outgoing, options: Carry
   const passage = await openPassage(world, {
     mode: options.mode,
     at: admission.at,
-    address: admission.addresses[0] ?? '',
+    addresses: admission.addresses,
     method,
     target: outgoing.target,
     secrets: request.placed,

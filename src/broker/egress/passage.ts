@@ -9,7 +9,8 @@ import type { EdgeWorld } from './world.ts';
 export interface PassageFacts {
   readonly mode: LedgerEventOf<'egress.open'>['mode'];
   readonly at: HostPort;
-  readonly address: string;
+  /** All that were checked; the first that answers is connected to. */
+  readonly addresses: readonly string[];
   readonly method?: string;
   readonly target?: RequestTarget;
   /** Names of secrets that were put in. */
@@ -34,7 +35,7 @@ type RecordWorld = Pick<EdgeWorld, 'run' | 'ledger' | 'clock'>;
 export async function openPassage(world: RecordWorld, facts: PassageFacts): Promise<Passage> {
   const connection = randomUUID();
   const startedMs = world.clock.now();
-  const { mode, at, address, method, target, secrets = [] } = facts;
+  const { mode, at, addresses, method, target, secrets = [] } = facts;
   try {
     await world.ledger.append({
       type: 'egress.open',
@@ -42,7 +43,7 @@ export async function openPassage(world: RecordWorld, facts: PassageFacts): Prom
       connection,
       mode,
       ...at,
-      address,
+      addresses: [...addresses],
       ...(method === undefined ? {} : { method }),
       ...(target === undefined ? {} : { target: sha256(target.path + target.query) }),
       secrets: [...secrets],

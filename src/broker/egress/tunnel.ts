@@ -69,7 +69,7 @@ async function inspect(world: EdgeWorld, client: Wire, admission: Admission): Pr
 
 async function pass(world: EdgeWorld, client: Wire, admission: Admission): Promise<void> {
   const { at, addresses } = admission;
-  const passage = await openPassage(world, { mode: 'tunnel', at, address: addresses[0] ?? '' });
+  const passage = await openPassage(world, { mode: 'tunnel', at, addresses });
   try {
     using server = wireOf(await connectTo(world, admission), world);
     const watch = new HelloWatch(at.host);
