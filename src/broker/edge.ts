@@ -9,7 +9,7 @@ import { defaultEgressLimits, type EdgeWorld, type EgressLimits, type EgressRun 
 import { createPlaceholders } from './placeholders.ts';
 import type { Secret } from './secrets.ts';
 
-export { parseEgressGrant };
+export { parseEgressGrant, systemLookup };
 export type { EgressGrant, EgressLimits, EgressRun, Lookup };
 
 export interface EdgeOptions {

@@ -8,6 +8,7 @@ import { classifyPath, type RootName, type RootPath } from '../tools/path.ts';
 import { resourcesOf } from '../tools/resources.ts';
 import { restoreFile } from '../tools/restore-file.ts';
 import { targetHash } from '../tools/target-hash.ts';
+import type { HttpDoor } from '../broker/client.ts';
 import type { CommandDoor } from '../tools/command-door.ts';
 import { coreTools, openToolSet } from '../tools/tool-set.ts';
 
@@ -19,6 +20,8 @@ export interface AgentToolsOptions {
   readonly hide: (text: string) => string;
   /** Where commands run; absent: nowhere. */
   readonly commands?: CommandDoor;
+  /** The broker's edge for http.fetch; absent: nothing is reachable. */
+  readonly http?: HttpDoor;
 }
 
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */

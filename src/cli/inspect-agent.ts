@@ -28,7 +28,7 @@ export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
   await using tools = await app.openTools(agent);
   const sources = [...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)];
   const snapshot = compilePolicy(sources, compileOptions(tools));
-  await using sandbox = await app.openSandbox(agent, 'inspect');
+  await using sandbox = await app.openSandbox(agent, { run: 'inspect', session: 'inspect', agent: agent.id });
   const facts = wantsCommands(agent, tools.tools) ? (await sandbox.choose(snapshot.sandbox.minimum)).facts : undefined;
   const offered = offeredTools(agent, tools, facts);
   const prompt = assemblePrompt({ agent: id, files: agent.files, roots: agent.roots.map((root) => root.name) });

@@ -1,7 +1,8 @@
 import path from 'node:path';
-import type { Mask, SandboxSpec } from '../sandbox/sandbox.ts';
+import type { Mask } from '../sandbox/sandbox.ts';
 import { openRunShell, type RunShell } from '../tools/run-shell.ts';
 import type { AgentRoots } from '../worker/agent-of-record.ts';
+import type { RunEgress } from './open-run-egress.ts';
 import { limitsOf, type Sandboxes, type SandboxSettings } from './sandboxes.ts';
 
 export interface RunSandboxOptions {
@@ -10,8 +11,8 @@ export interface RunSandboxOptions {
   readonly sandboxes: (image: SandboxSettings['image']) => Promise<Sandboxes>;
   /** Folders that no command may see, should the workspace hold one: the home, the user's keys. */
   readonly protectedDirs: readonly string[];
-  /** With a folder of the broker's sockets, commands have this one way out. */
-  readonly network?: SandboxSpec['network'];
+  /** With it, commands have this one way out. */
+  readonly egress?: RunEgress | undefined;
 }
 
 /** What programs in a sandbox are told: that nobody watches, and that nothing shows colours. */
@@ -34,9 +35,11 @@ export function openRunSandbox(agent: Pick<AgentRoots, 'config' | 'workspace'>, 
       label: options.label.toLowerCase(),
       workspace: agent.workspace,
       masks: masksOf(agent.workspace, options.protectedDirs),
-      network: options.network ?? 'none',
+      network: options.egress === undefined ? 'none' : { egressSocketDir: options.egress.socketDir },
+      readOnly: options.egress?.readOnly ?? [],
       env,
     },
+    ...(options.egress === undefined ? {} : { egress: options.egress.open }),
     reap: async () => await (await sandboxes()).reap(),
   });
 }

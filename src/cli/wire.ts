@@ -5,6 +5,7 @@ import { systemClock } from '../contracts/clock.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
+import type { HttpDoor } from '../broker/client.ts';
 import type { CommandDoor } from '../tools/command-door.ts';
 import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
@@ -51,7 +52,7 @@ export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }):
       const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
       return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
-    ...toolParts(base, files, async () => await app.redactor()),
+    ...toolParts(base, files, () => app),
     worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
@@ -62,28 +63,28 @@ export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }):
 function toolParts(
   { env, userDir }: Base,
   { home, config }: Pick<App, 'home' | 'config'>,
-  redactor: App['redactor'],
+  parts: () => Pick<App, 'redactor' | 'secrets' | 'ledger' | 'tenant' | 'config'>,
 ): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes'> {
-  const doors = new WeakMap<RunSandbox, CommandDoor>();
+  const doors = new WeakMap<RunSandbox, { readonly commands: CommandDoor; readonly http?: HttpDoor }>();
   const sandboxes: App['sandboxes'] = async (image) => {
     const { openSandboxes, runtimeDirOf } = await import('./sandboxes.ts');
     return await openSandboxes({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image, root: (await home()).root });
   };
   return {
     sandboxes,
-    openSandbox: async (agent, label) => {
-      const { openRunSandbox } = await import('./open-run-sandbox.ts');
-      const shell = openRunSandbox(agent, { label, sandboxes, protectedDirs: protectedDirs(await home(), userDir) });
-      doors.set(shell, shell);
+    openSandbox: async (agent, names) => {
+      const [{ openRunSandbox }, { openRunEdges }] = await Promise.all([import('./open-run-sandbox.ts'), import('./open-run-egress.ts')]);
+      const { egress, http } = openRunEdges(agent, { names, app: parts(), runtimeDir: (await import('./sandboxes.ts')).runtimeDirOf(env) });
+      const shell = openRunSandbox(agent, { label: names.run, sandboxes, egress, protectedDirs: protectedDirs(await home(), userDir) });
+      doors.set(shell, { commands: shell, ...(http === undefined ? {} : { http }) });
       return shell;
     },
     openTools: async (agent, sandbox) => {
       const { openAgentTools } = await import('./agent-tools.ts');
-      const commands = sandbox === undefined ? undefined : doors.get(sandbox);
-      const hidden = await redactor();
+      const open = sandbox === undefined ? {} : (doors.get(sandbox) ?? {});
+      const hidden = await parts().redactor();
       const hide = (text: string): string => hidden.text(text);
-      const more = commands === undefined ? {} : { commands };
-      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await home(), userDir), hide, ...more });
+      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await home(), userDir), hide, ...open });
     },
   };
 }

@@ -41,6 +41,18 @@ export const clawholdConfig = z.strictObject({
   model: z.optional(modelRef),
   limits: z.optional(z.partial(runLimits)),
   approvals: z.optional(z.strictObject({ expiresMinutes: z.number().check(z.int(), z.positive()) })),
+  egress: z.optional(
+    z.strictObject({
+      /** Servers on this machine, as `host:port`: the name is taken for 127.0.0.1, which otherwise nothing reaches. */
+      loopback: z.array(
+        z
+          .string()
+          .check(
+            z.regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+:[1-9][0-9]{0,4}$/, 'must be host:port in lower case'),
+          ),
+      ),
+    }),
+  ),
   /** How containers are made on this machine. */
   sandbox: z.optional(
     z.strictObject({
@@ -168,7 +180,19 @@ export const agentConfig = z.strictObject({
       /** A named driver is used or refused, never replaced. Default `auto`: the strongest that works. */
       driver: z.optional(z.enum(['auto', 'bwrap', 'oci', 'none'])),
       minimum: z.optional(minimumClass),
-      network: z.optional(z.enum(['none'])),
+      /** Default `none`. With hosts, the broker's proxy is the only way out, and it leads to them alone. */
+      network: z.optional(
+        z.union([
+          z.enum(['none']),
+          z.strictObject({
+            hosts: z
+              .array(z.string().check(z.regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$/, 'must be host or host:port, without patterns')))
+              .check(z.minLength(1)),
+            /** Given: traffic is inspected, and only these methods pass. */
+            methods: z.optional(stringList),
+          }),
+        ]),
+      ),
       image: z.optional(sandboxImage),
       /** Of all commands of a run together. */
       limits: z.optional(

@@ -14,6 +14,8 @@ export interface RunShellOptions {
   readonly limits: SandboxLimits;
   /** Without its limits, which follow from what the chosen driver can hold. */
   readonly spec: Omit<SandboxSpec, 'limits'>;
+  /** The way out of the sandbox, opened with it; absent: there is none. */
+  readonly egress?: () => Promise<EgressWay>;
   /** Takes away what dead processes left; before the first start. */
   readonly reap: () => Promise<unknown>;
 }
@@ -45,11 +47,20 @@ export function openRunShell(options: RunShellOptions): RunShell {
     async [Symbol.asyncDispose]() {
       state.end = 'the run has ended';
       await state.sandbox?.stop();
+      await state.egress?.[Symbol.asyncDispose]();
     },
   };
 }
 
+/** The only way out of a sandbox, and what its commands must know of it. */
+export interface EgressWay extends AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+  /** The command as it is started: behind what leads its traffic to the way out. */
+  wrap(argv: readonly string[]): readonly string[];
+}
+
 interface ShellState {
+  egress?: EgressWay | undefined;
   facts?: SandboxFacts | undefined;
   choice?: DriverChoice;
   sandbox?: Sandbox;
@@ -130,14 +141,22 @@ async function start(options: RunShellOptions, state: ShellState, signal: AbortS
   }
   const { limits } = await limitsOf(options, state.choice);
   refuseUnheld(facts.driver, options.limits, limits);
-  return await state.choice.driver.start({ ...options.spec, limits }, { signal });
+  state.egress = await options.egress?.();
+  const env = { ...options.spec.env, ...state.egress?.env };
+  return await state.choice.driver.start({ ...options.spec, env, limits }, { signal });
 }
 
 async function execute(state: ShellState, sandbox: Sandbox, { command, signal }: Asked): Promise<CommandOutcome> {
   const { argv, cwd, env, stdin, seconds, maxStdoutBytes, maxStderrBytes } = command;
   const given = { ...(cwd === undefined ? {} : { cwd }), ...(env === undefined ? {} : { env }), ...(stdin === undefined ? {} : { stdin }) };
   try {
-    const result = await sandbox.exec(argv, { ...given, wallMs: seconds * 1000, maxStdoutBytes, maxStderrBytes, signal });
+    const result = await sandbox.exec(state.egress?.wrap(argv) ?? argv, {
+      ...given,
+      wallMs: seconds * 1000,
+      maxStdoutBytes,
+      maxStderrBytes,
+      signal,
+    });
     const { isReplaced } = state;
     state.isReplaced = false;
     return { kind: 'ran', result, isReplaced };

@@ -81,7 +81,10 @@ export async function continueRun(ctx: WorkerContext, input: ContinueInput): Pro
 }
 
 /** The policy as it is on the disk now; compiled again only when a file differs from what the run has pinned. */
-async function currentPolicy(ctx: WorkerContext, { accepted, agent, pinned, tools }: ContinueInput): Promise<PolicySnapshot> {
+export async function currentPolicy(
+  ctx: WorkerContext,
+  { accepted, agent, pinned, tools }: Pick<ContinueInput, 'accepted' | 'agent' | 'pinned' | 'tools'>,
+): Promise<PolicySnapshot> {
   const sources = [...(await ctx.policyFiles(accepted.item.tenant)), await agentPolicySource(ctx.home, agent)];
   const isSame = sources.length === pinned.policy.length && sources.every((source, index) => source.text === pinned.policy[index]?.text);
   return isSame ? pinned.snapshot : compilePolicy(sources, compileOptions(tools));

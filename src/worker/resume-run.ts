@@ -10,7 +10,8 @@ import { isClaimAlive } from '../governance/ledger.ts';
 import { readLedger } from '../governance/query-ledger.ts';
 import type { RunRow } from '../state/runs.ts';
 import { completeLedger } from './complete-ledger.ts';
-import { continueRun, outcomeOf, type AcceptedEntry } from './continue-run.ts';
+import { refuseForbiddenHosts } from './egress-hosts.ts';
+import { continueRun, currentPolicy, outcomeOf, type AcceptedEntry } from './continue-run.ts';
 import { finishRun } from './finish-run.ts';
 import { loadAgent } from './load-agent.ts';
 import { readPinned } from './pinned.ts';
@@ -51,10 +52,11 @@ export async function resumeRun(
     ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
   });
   const model = await ctx.openModel(accepted.model);
-  await using sandbox = await ctx.openSandbox(agent, id);
+  await using sandbox = await ctx.openSandbox(agent, { run: id, session: item.sessionId, agent: item.agent });
   sandbox.adopt(accepted.sandbox, hadCommands(journal.entries));
   await using tools = await ctx.openTools(agent, sandbox);
   const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);
+  refuseForbiddenHosts(item, agent, await currentPolicy(ctx, { accepted, agent, pinned, tools }));
   return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: intentsOf(events), signal });
 }
 

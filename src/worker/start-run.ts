@@ -12,6 +12,7 @@ import { continueRun, type AcceptedEntry } from './continue-run.ts';
 import { loadAgent, type LoadedAgent } from './load-agent.ts';
 import { offeredTools, wantsCommands } from './offered-tools.ts';
 import { compileOptions } from './compile-options.ts';
+import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
 import { agentPolicySource } from './policy-sources.ts';
 import { openRunJournal } from './run-journal.ts';
@@ -33,9 +34,10 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item.tenant, item.sessionId);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
-  await using sandbox = await ctx.openSandbox(agent, item.runId);
+  await using sandbox = await ctx.openSandbox(agent, { run: item.runId, session: item.sessionId, agent: item.agent });
   await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: agent.parsed });
+  refuseForbiddenHosts(item, agent, snapshot);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
   const inputs: RunInputs = {
     files: pinnedFiles(ctx, agent),

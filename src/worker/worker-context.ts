@@ -37,6 +37,13 @@ export interface RunSandbox extends AsyncDisposable {
   adopt(facts: SandboxFacts | undefined, hadCommands: boolean): void;
 }
 
+/** How the record calls a run. */
+export interface RunNames {
+  readonly run: string;
+  readonly session: string;
+  readonly agent: string;
+}
+
 /** The part of an installation that a worker needs; the wiring fills it. */
 export interface WorkerContext {
   readonly home: Home;
@@ -51,7 +58,8 @@ export interface WorkerContext {
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;
   readonly redactor: Redactor;
   readonly openModel: (ref: string | undefined) => Promise<ModelClient>;
-  readonly openSandbox: (agent: AgentRoots, label: string) => Promise<RunSandbox>;
+  /** What leads out of a run: the sandbox of its commands, and its way to granted hosts. Nothing is opened yet. */
+  readonly openSandbox: (agent: AgentRoots, run: RunNames) => Promise<RunSandbox>;
   /** With a sandbox of `openSandbox`, its tools can run commands in it. */
   readonly openTools: (agent: AgentRoots, sandbox?: RunSandbox) => Promise<OpenTools>;
   /** The same tools with nothing behind them, for a record that is walked again. */
