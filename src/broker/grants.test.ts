@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BrokerPolicy } from '../contracts/config.ts';
+import type { BrokerPolicy } from '../contracts/broker-config.ts';
 import { parseTenantId } from '../contracts/ids.ts';
 import { recorder, type Recorder } from './fixtures/edge-fixture.ts';
 import { openGrants, type GrantRequest, type Grants, type GrantUse, type IssuedGrant } from './grants.ts';

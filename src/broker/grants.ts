@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod/mini';
 import type { Clock } from '../contracts/clock.ts';
-import type { BrokerPolicy } from '../contracts/config.ts';
+import type { BrokerPolicy } from '../contracts/broker-config.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import { hashJson, type Sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Mask } from '../sandbox/sandbox.ts';
-import { openRunShell, type RunShell } from '../tools/run-shell.ts';
+import { openRunShell, type EgressWay, type RunShell } from '../tools/run-shell.ts';
 import type { AgentRoots } from '../worker/agent-of-record.ts';
 import type { RunEgress } from './open-run-egress.ts';
 import { limitsOf, type Sandboxes, type SandboxSettings } from './sandboxes.ts';
@@ -39,9 +39,13 @@ export function openRunSandbox(agent: Pick<AgentRoots, 'config' | 'workspace'>, 
       readOnly: options.egress?.readOnly ?? [],
       env,
     },
-    ...(options.egress === undefined ? {} : { egress: options.egress.open }),
+    ...(options.egress === undefined ? {} : { egress: async () => await openEgress(options.egress) }),
     reap: async () => await (await sandboxes()).reap(),
   });
+}
+
+async function openEgress(egress: RunSandboxOptions['egress']): Promise<EgressWay | undefined> {
+  return await egress?.open();
 }
 
 function masksOf(workspace: string, protectedDirs: readonly string[]): Mask[] {

@@ -15,7 +15,7 @@ export interface RunShellOptions {
   /** Without its limits, which follow from what the chosen driver can hold. */
   readonly spec: Omit<SandboxSpec, 'limits'>;
   /** The way out of the sandbox, opened with it; absent: there is none. */
-  readonly egress?: () => Promise<EgressWay>;
+  readonly egress?: () => Promise<EgressWay | undefined>;
   /** Takes away what dead processes left; before the first start. */
   readonly reap: () => Promise<unknown>;
 }
