@@ -10,6 +10,8 @@ import { restoreFile } from '../tools/restore-file.ts';
 import { targetHash } from '../tools/target-hash.ts';
 import type { HttpDoor } from '../broker/client.ts';
 import type { CommandDoor } from '../tools/command-door.ts';
+import type { Tool, ToolSet } from '../contracts/tool.ts';
+import type { McpOptions, McpTools } from '../tools/mcp.ts';
 import { coreTools, openToolSet } from '../tools/tool-set.ts';
 
 export interface AgentToolsOptions {
@@ -22,6 +24,8 @@ export interface AgentToolsOptions {
   readonly commands?: CommandDoor;
   /** The broker's edge for http.fetch; absent: nothing is reachable. */
   readonly http?: HttpDoor;
+  /** Starts an MCP server of the agent in a sandbox; absent: they do not start. */
+  readonly mcp?: { readonly start: McpOptions['start']; readonly isResumed: boolean };
 }
 
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */
@@ -34,8 +38,9 @@ export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptio
     if ('outside' in place) throw new TypeError(`the recorded target ${JSON.stringify(target)} ${place.why}`);
     return place;
   };
+  const mcp = await openAgentMcp(agent, options.mcp);
   return {
-    tools: openToolSet({ roots, ...options, names }),
+    tools: withMore(openToolSet({ roots, ...options, names }), mcp.tools),
     resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names),
     targetHash: async (target) => targetHash(roots, target),
     readTarget: async (target) => {
@@ -44,15 +49,33 @@ export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptio
     },
     restoreTarget: async (target, { beforeBytes, expect }) =>
       (await restoreFile(roots, { target, expect, ...(beforeBytes === undefined ? {} : { beforeBytes }) }))?.text,
-    [Symbol.asyncDispose]: async () => await roots[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await mcp[Symbol.asyncDispose]();
+      await roots[Symbol.asyncDispose]();
+    },
   };
 }
 
 /** The same tools with nothing behind them: no folder is opened or made. */
-export function describeAgentTools(agent: AgentRoots, clock: Clock): ToolFacts {
+export async function describeAgentTools(agent: AgentRoots, clock: Clock): Promise<ToolFacts> {
   const roots = closedRoots(rootNames(agent));
   const names = coreTools.map((tool) => tool.name);
-  return { tools: openToolSet({ roots, clock, names, hide: String }), resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names) };
+  const tools = withMore(openToolSet({ roots, clock, names, hide: String }), (await openAgentMcp(agent, undefined)).tools);
+  return { tools, resourcesOf: (tool, args) => resourcesOf(tool, args, roots.names) };
+}
+
+/** The pinned tools of the agent's MCP servers; nothing starts before a call. */
+async function openAgentMcp({ config, mcp }: AgentRoots, how: AgentToolsOptions['mcp']): Promise<McpTools> {
+  if (config.mcp === undefined) return { tools: [], [Symbol.asyncDispose]: async () => {} };
+  const { openMcpTools } = await import('../tools/mcp.ts');
+  const start: McpOptions['start'] = how?.start ?? ((name) => () => Promise.reject(new Error(`the server ${name} is not started here`)));
+  return openMcpTools({ servers: config.mcp ?? {}, pins: mcp, start, isResumed: how?.isResumed === true });
+}
+
+function withMore(core: ToolSet, more: readonly Tool[]): ToolSet {
+  return more.length === 0
+    ? core
+    : { tools: [...core.tools, ...more], get: (name) => core.get(name) ?? more.find((tool) => tool.name === name) };
 }
 
 function rootNames(agent: AgentRoots): RootName[] {

@@ -13,6 +13,8 @@ import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
 import type { Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
+import type { McpOptions } from '../tools/mcp.ts';
+import type { AgentRoots } from '../worker/agent-of-record.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -53,6 +55,8 @@ export interface App extends AsyncDisposable {
   readonly openSandbox: WorkerContext['openSandbox'];
   /** The drivers of this machine, for commands about them. */
   sandboxes(image?: SandboxSettings['image']): Promise<Sandboxes>;
+  /** Starts the MCP servers of an agent in sandboxes, for a person who looks at one. */
+  mcpStarter(agent: Pick<AgentRoots, 'id' | 'config'>): Promise<McpOptions['start']>;
   worker(options: WorkerOptions): Promise<WorkerContext>;
   /** Sentences about files that were repaired while opening. */
   readonly notices: string[];

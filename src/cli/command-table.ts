@@ -26,6 +26,11 @@ export const commandTable: readonly CommandEntry[] = [
   { name: 'policy', summary: 'show, explain, check and simulate what is allowed', load: async () => await import('./commands/policy.ts') },
   { name: 'audit', summary: 'follow, query, verify and export the ledger', load: async () => await import('./commands/audit.ts') },
   {
+    name: 'mcp',
+    summary: 'list, probe and pin the MCP servers of an agent',
+    load: async () => await import('./commands/mcp.ts'),
+  },
+  {
     name: 'secrets',
     summary: 'keep secrets that agents use and never see',
     load: async () => await import('./commands/secrets.ts'),

@@ -81,7 +81,8 @@ interface Network {
   readonly methods?: readonly string[] | undefined;
 }
 
-function openRunEgress(network: Network, options: RunEdgesOptions): RunEgress {
+/** The way out of one sandbox to these hosts. */
+export function openRunEgress(network: Network, options: RunEdgesOptions): RunEgress {
   // Nobody can list the folder above or guess this name, and the socket inside belongs to whoever the commands run as.
   const socketDir = path.join(options.runtimeDir, `e-${randomBytes(12).toString('hex')}`);
   return {
@@ -101,6 +102,7 @@ function openRunEgress(network: Network, options: RunEdgesOptions): RunEgress {
       fs.chmodSync(proxy.socketPath, 0o666);
       return {
         env: { ...proxyEnv, ...Object.fromEntries(edge.placeholders) },
+        placeholders: edge.placeholders,
         wrap: (argv) => [nodeInside, '-e', bridgeSource, ...argv],
         [Symbol.asyncDispose]: async () => {
           await proxy[Symbol.asyncDispose]();
@@ -115,7 +117,7 @@ const proxyUrl = 'http://127.0.0.1:3128';
 const certificates = '/run/egress/ca.pem';
 
 /** Every spelling that common clients read. */
-const proxyEnv = {
+export const proxyEnv = {
   http_proxy: proxyUrl,
   https_proxy: proxyUrl,
   HTTP_PROXY: proxyUrl,

@@ -27,7 +27,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     openModel: async (ref) => await openModel({ llm, env: app.env, homeDir: home.dir, ...(ref === undefined ? {} : { ref }) }),
     openSandbox: app.openSandbox,
     openTools: app.openTools,
-    describeTools: async (agent) => (await import('./agent-tools.ts')).describeAgentTools(agent, systemClock),
+    describeTools: async (agent) => await (await import('./agent-tools.ts')).describeAgentTools(agent, systemClock),
     policyFiles: async () => await app.policyFiles(),
     approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options }, item),
     emit: options.emit,

@@ -5,10 +5,9 @@ import { systemClock } from '../contracts/clock.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
-import type { HttpDoor } from '../broker/client.ts';
-import type { CommandDoor } from '../tools/command-door.ts';
 import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
+import type { RunDoors } from './open-run-doors.ts';
 
 /** The only place that reads the process's environment. */
 export function processEnv(): Env {
@@ -64,8 +63,8 @@ function toolParts(
   { env, userDir }: Base,
   { home, config }: Pick<App, 'home' | 'config'>,
   parts: () => Pick<App, 'redactor' | 'secrets' | 'ledger' | 'tenant' | 'config'>,
-): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes'> {
-  const doors = new WeakMap<RunSandbox, { readonly commands: CommandDoor; readonly http?: HttpDoor }>();
+): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes' | 'mcpStarter'> {
+  const doors = new WeakMap<RunSandbox, RunDoors>();
   const sandboxes: App['sandboxes'] = async (image) => {
     const { openSandboxes, runtimeDirOf } = await import('./sandboxes.ts');
     return await openSandboxes({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image, root: (await home()).root });
@@ -73,11 +72,17 @@ function toolParts(
   return {
     sandboxes,
     openSandbox: async (agent, names) => {
-      const [{ openRunSandbox }, { openRunEdges }] = await Promise.all([import('./open-run-sandbox.ts'), import('./open-run-egress.ts')]);
-      const { egress, http } = openRunEdges(agent, { names, app: parts(), runtimeDir: (await import('./sandboxes.ts')).runtimeDirOf(env) });
-      const shell = openRunSandbox(agent, { label: names.run, sandboxes, egress, protectedDirs: protectedDirs(await home(), userDir) });
-      doors.set(shell, { commands: shell, ...(http === undefined ? {} : { http }) });
-      return shell;
+      const [{ openRunDoors }, { runtimeDirOf }] = await Promise.all([import('./open-run-doors.ts'), import('./sandboxes.ts')]);
+      const place = { root: (await home()).root, protectedDirs: protectedDirs(await home(), userDir), runtimeDir: runtimeDirOf(env) };
+      const { sandbox, doors: open } = await openRunDoors(agent, { ...place, names, app: parts(), sandboxes });
+      doors.set(sandbox, open);
+      return sandbox;
+    },
+    mcpStarter: async (agent) => {
+      const [{ starter }, { runtimeDirOf }] = await Promise.all([import('./open-run-doors.ts'), import('./sandboxes.ts')]);
+      const place = { root: (await home()).root, protectedDirs: [], runtimeDir: runtimeDirOf(env) };
+      const names = { run: 'mcp', session: 'mcp', agent: agent.id };
+      return await starter(agent, { ...place, names, app: parts(), sandboxes }, () => agent.config.sandbox?.minimum ?? 'namespace');
     },
     openTools: async (agent, sandbox) => {
       const { openAgentTools } = await import('./agent-tools.ts');

@@ -169,6 +169,8 @@ export const agentConfig = z.strictObject({
         env: z.optional(
           z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')), z.string()),
         ),
+        /** Seen, read-only, as /opt/mcp: where its program lies. Relative to the folder that holds `.clawhold`. */
+        folder: z.optional(z.string()),
         /** Hosts that it may reach. Absent: none. */
         hosts: z.optional(stringList),
       }),

@@ -4,7 +4,7 @@ import type { McpProcess, StartMcp } from './mcp/session.ts';
 
 export interface McpSandboxOptions {
   /** Made for this server alone, with the network it was granted. It is stopped with the server. */
-  readonly sandbox: () => Promise<Sandbox>;
+  readonly sandbox: () => Promise<Pick<Sandbox, 'exec' | 'stop'>>;
   /** By name of a secret: what stands in its place. */
   readonly placeholders: ReadonlyMap<string, string>;
   readonly onStderr?: (bytes: Uint8Array) => void;

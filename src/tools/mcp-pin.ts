@@ -11,8 +11,8 @@ type PinnedTool = McpPin['tools'][string];
 const toolName = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** What a pin is bound to: another command, environment or host is another server. */
-export function serverHash({ command, env = {}, hosts = [] }: McpServer): Sha256 {
-  return hashJson({ command, env, hosts });
+export function serverHash({ command, folder, env = {}, hosts = [] }: McpServer): Sha256 {
+  return hashJson({ command, env, hosts, ...(folder === undefined ? {} : { folder }) });
 }
 
 /** One difference between what was pinned and what a server offers, for a person. */

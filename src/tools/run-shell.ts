@@ -55,6 +55,8 @@ export function openRunShell(options: RunShellOptions): RunShell {
 /** The only way out of a sandbox, and what its commands must know of it. */
 export interface EgressWay extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
+  /** By name of a secret: what stands in its place. */
+  readonly placeholders: ReadonlyMap<string, string>;
   /** The command as it is started: behind what leads its traffic to the way out. */
   wrap(argv: readonly string[]): readonly string[];
 }

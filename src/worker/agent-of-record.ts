@@ -1,11 +1,11 @@
 import path from 'node:path';
-import { agentConfig } from '../contracts/config.ts';
+import { agentConfig, mcpPins } from '../contracts/config.ts';
 import type { JournalEntry } from '../contracts/journal.ts';
 import type { LoadedAgent } from './load-agent.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** What a run's tools depend on. */
-export type AgentRoots = Pick<LoadedAgent, 'id' | 'dir' | 'config' | 'workspace' | 'roots'>;
+export type AgentRoots = Pick<LoadedAgent, 'id' | 'dir' | 'config' | 'workspace' | 'roots' | 'mcp'>;
 
 /** The agent as it was when the run was accepted: its folder may have changed since, or be gone. */
 export async function agentOfRecord(
@@ -13,9 +13,12 @@ export async function agentOfRecord(
   { item, pinned }: Extract<JournalEntry, { kind: 'accepted' }>,
 ): Promise<AgentRoots> {
   const { parse } = await import('yaml');
-  const file = pinned.files.find(({ name }) => name === 'agent.yaml');
-  const text = file === undefined ? 'version: 1' : Buffer.from(await ctx.objects(item.tenant).get(file.sha256)).toString('utf8');
-  const config = agentConfig.parse(parse(text));
+  const textOf = async (wanted: string): Promise<string | undefined> => {
+    const file = pinned.files.find(({ name }) => name === wanted);
+    return file === undefined ? undefined : Buffer.from(await ctx.objects(item.tenant).get(file.sha256)).toString('utf8');
+  };
+  const config = agentConfig.parse(parse((await textOf('agent.yaml')) ?? 'version: 1'));
+  const pins = await textOf('mcp.json');
   const at = (folder: string): string => path.resolve(ctx.home.root, folder);
   return {
     id: item.agent,
@@ -23,5 +26,6 @@ export async function agentOfRecord(
     config,
     workspace: at(item.workspace ?? config.workspace ?? 'workspace'),
     roots: Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: at(folder) })),
+    ...(pins === undefined ? {} : { mcp: mcpPins.parse(JSON.parse(pins)) }),
   };
 }

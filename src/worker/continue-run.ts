@@ -32,13 +32,16 @@ export interface ContinueInput {
   readonly signal: AbortSignal;
 }
 
+/** Pinned beside the texts of the prompt. */
+const notInPrompt: ReadonlySet<string> = new Set(['agent.yaml', 'roots.json', 'mcp.json']);
+
 function isByAgent(name: string): boolean {
   return name.startsWith('memory/') || bootstrapFiles.some((file) => file.name === name && file.author === 'agent');
 }
 
 /** What the loop works from, built from the record alone: the same for a run, a resume and a replay. */
 export function agentRunOf(accepted: AcceptedEntry, pinned: RunInputs & { readonly snapshot: PolicySnapshot }): AgentRun {
-  const files = [...pinned.files].filter(([name]) => name !== 'agent.yaml' && name !== 'roots.json');
+  const files = [...pinned.files].filter(([name]) => !notInPrompt.has(name));
   const roots = JSON.parse(pinned.files.get('roots.json') ?? '[]') as string[];
   return {
     item: accepted.item,

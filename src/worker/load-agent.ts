@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
-import { agentConfig, type AgentConfig } from '../contracts/config.ts';
+import { agentConfig, mcpPins, type AgentConfig, type McpPins } from '../contracts/config.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
@@ -21,6 +21,8 @@ export interface LoadedAgent {
   readonly workspace: string;
   /** Absolute, read-only. */
   readonly roots: readonly { readonly name: string; readonly dir: string }[];
+  /** `mcp.yaml`: what a human pinned of the agent's MCP servers. */
+  readonly mcp?: McpPins;
   /** Sentences about repaired files. */
   readonly notices: readonly string[];
 }
@@ -46,7 +48,8 @@ export async function loadAgent(
   const writable = path.resolve(home.root, workspace ?? config.workspace ?? 'workspace');
   const roots = Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: path.resolve(home.root, folder) }));
   refuseHomeAsRoot(home, agent, [{ name: 'workspace', dir: writable }, ...roots]);
-  const notices = read.notice === undefined ? [] : [read.notice];
+  const pins = await readYamlFile(path.join(dir, 'mcp.yaml'), mcpPins);
+  const notices = [read.notice, pins?.notice].filter((notice) => notice !== undefined);
   return {
     id: agent,
     dir,
@@ -55,6 +58,7 @@ export async function loadAgent(
     files: await readFiles(dir),
     workspace: writable,
     roots,
+    ...(pins === undefined ? {} : { mcp: pins.value }),
     notices,
   };
 }

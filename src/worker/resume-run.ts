@@ -52,11 +52,13 @@ export async function resumeRun(
     ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
   });
   const model = await ctx.openModel(accepted.model);
-  await using sandbox = await ctx.openSandbox(agent, { run: id, session: item.sessionId, agent: item.agent });
+  await using sandbox = await ctx.openSandbox(agent, { run: id, session: item.sessionId, agent: item.agent, isResumed: true });
   sandbox.adopt(accepted.sandbox, hadCommands(journal.entries));
   await using tools = await ctx.openTools(agent, sandbox);
   const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);
-  refuseForbiddenHosts(item, agent, await currentPolicy(ctx, { accepted, agent, pinned, tools }));
+  const policy = await currentPolicy(ctx, { accepted, agent, pinned, tools });
+  refuseForbiddenHosts(item, agent, policy);
+  sandbox.require(policy.sandbox.minimum);
   return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: intentsOf(events), signal });
 }
 

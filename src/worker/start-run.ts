@@ -38,6 +38,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: agent.parsed });
   refuseForbiddenHosts(item, agent, snapshot);
+  sandbox.require(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
   const inputs: RunInputs = {
     files: pinnedFiles(ctx, agent),
@@ -137,6 +138,7 @@ function pinnedFiles(ctx: WorkerContext, agent: LoadedAgent): Map<string, string
   const files = new Map([
     ['agent.yaml', agent.parsed.text],
     ['roots.json', JSON.stringify(agent.roots.map((root) => root.name))],
+    ...(agent.mcp === undefined ? [] : [['mcp.json', JSON.stringify(agent.mcp)] as const]),
   ]);
   for (const name of [...known, ...memory]) {
     const text = agent.files.get(name);

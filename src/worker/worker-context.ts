@@ -33,6 +33,8 @@ export type ToolFacts = Pick<OpenTools, 'tools' | 'resourcesOf'>;
 export interface RunSandbox extends AsyncDisposable {
   /** What can be had here now. That there is none is an answer, not a failure. */
   choose(minimum: BoundaryClass): Promise<{ readonly facts: SandboxFacts; readonly notices: readonly string[] }>;
+  /** The weakest class that policy allows, for everything else that runs in a sandbox. */
+  require(minimum: BoundaryClass): void;
   /** For a resumed run: what its record names, and no other. */
   adopt(facts: SandboxFacts | undefined, hadCommands: boolean): void;
 }
@@ -42,6 +44,8 @@ export interface RunNames {
   readonly run: string;
   readonly session: string;
   readonly agent: string;
+  /** What servers of the run remembered is gone. */
+  readonly isResumed?: boolean;
 }
 
 /** The part of an installation that a worker needs; the wiring fills it. */
