@@ -11,6 +11,7 @@ import { openGrants, type GrantRequest } from './grants.ts';
 import { openSecrets, secretDirs } from './secrets.ts';
 
 const tenant = parseTenantId('default');
+// not-a-secret: made up for this test
 const value = 'ghp_0123456789abcdefghij0123456789abcdef';
 const caller: GrantRequest = {
   tool: 'github.read',

@@ -37,7 +37,7 @@ export async function openRunDoors(
       ? {}
       : { mcp: { isResumed: options.names.isResumed === true, start: await starter(agent, options, () => minimum) } }),
   };
-  return { sandbox: { ...shell, require: (wanted) => void (minimum = wanted) }, doors };
+  return { sandbox: { ...shell, demand: (wanted) => void (minimum = wanted) }, doors };
 }
 
 /** How the MCP servers of the agent are started, for a run and for a person who looks at one. */

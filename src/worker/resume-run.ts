@@ -58,7 +58,7 @@ export async function resumeRun(
   const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);
   const policy = await currentPolicy(ctx, { accepted, agent, pinned, tools });
   refuseForbiddenHosts(item, agent, policy);
-  sandbox.require(policy.sandbox.minimum);
+  sandbox.demand(policy.sandbox.minimum);
   return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: intentsOf(events), signal });
 }
 

@@ -38,7 +38,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: agent.parsed });
   refuseForbiddenHosts(item, agent, snapshot);
-  sandbox.require(snapshot.sandbox.minimum);
+  sandbox.demand(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
   const inputs: RunInputs = {
     files: pinnedFiles(ctx, agent),

@@ -34,7 +34,7 @@ export interface RunSandbox extends AsyncDisposable {
   /** What can be had here now. That there is none is an answer, not a failure. */
   choose(minimum: BoundaryClass): Promise<{ readonly facts: SandboxFacts; readonly notices: readonly string[] }>;
   /** The weakest class that policy allows, for everything else that runs in a sandbox. */
-  require(minimum: BoundaryClass): void;
+  demand(minimum: BoundaryClass): void;
   /** For a resumed run: what its record names, and no other. */
   adopt(facts: SandboxFacts | undefined, hadCommands: boolean): void;
 }

@@ -16,6 +16,7 @@ import { whyNot } from './needs.ts';
 
 const skip = whyNot('bwrap', 'python3');
 const owner = { uid: 12_345, gid: 12_345 };
+// not-a-secret: made up for this test
 const value = 'ghp_0123456789abcdefghij0123456789abcdef';
 
 interface World {
