@@ -145,7 +145,7 @@ async function callTools(loop: Loop, turn: number, answer: ModelAnswer): Promise
     return {
       state: 'waiting',
       code: 'approval.needed',
-      reason: `${finished.waiting.length} call(s) wait for a human's approval`,
+      reason: `${finished.waiting.length === 1 ? '1 call waits' : `${finished.waiting.length} calls wait`} for a human's approval`,
       waiting: finished.waiting,
     };
   }

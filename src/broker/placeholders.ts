@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Secret } from './secrets.ts';
+import { secretSpellings } from '../governance/secret-spellings.ts';
 import { swapText } from './swap-bytes.ts';
 
 /** One secret of one run, with what stands in its place outside the broker. */
@@ -26,7 +27,7 @@ function tokenLike(value: string): string {
 export function hidingPairs(placeholders: readonly Placeholder[]): Pairs {
   const pairs = new Map<string, string>();
   for (const { secret, token } of placeholders) {
-    for (const spelling of spellingsOf(secret.value)) if (spelling.length >= 8 && !pairs.has(spelling)) pairs.set(spelling, token);
+    for (const spelling of secretSpellings(secret.value)) if (spelling.length >= 8 && !pairs.has(spelling)) pairs.set(spelling, token);
   }
   return [...pairs];
 }
@@ -49,35 +50,4 @@ export function revealHeader(value: string, placeholders: readonly Placeholder[]
   const inner = Buffer.from(basic[2] ?? '', 'base64').toString('utf8');
   const revealed = swapText(inner, pairs);
   return revealed === inner ? undefined : `${basic[1] ?? ''}${Buffer.from(revealed, 'utf8').toString('base64')}`;
-}
-
-function spellingsOf(value: string): readonly string[] {
-  const bytes = Buffer.from(value, 'utf8');
-  const hex = bytes.toString('hex');
-  const uri = encodeURIComponent(value);
-  const json = JSON.stringify(value).slice(1, -1);
-  return [
-    value,
-    hex,
-    hex.toUpperCase(),
-    uri,
-    uri.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    uri.replaceAll('%20', '+'),
-    json,
-    json.replaceAll('/', '\\/'),
-    value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
-    ...base64Spellings(bytes),
-  ];
-}
-
-/** Base 64 depends on where the value begins within a group of three bytes: the letters that no neighbour shares, of all three. */
-function base64Spellings(bytes: Buffer): readonly string[] {
-  return [0, 1, 2].flatMap((shift) => {
-    const encoded = Buffer.concat([Buffer.alloc(shift), bytes])
-      .toString('base64')
-      .replaceAll('=', '');
-    const own = encoded.slice(shift === 0 ? 0 : shift + 1, Math.floor(((shift + bytes.length) * 8) / 6));
-    const spellings = shift === 0 ? [own, encoded] : [own];
-    return spellings.flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')]);
-  });
 }
