@@ -53,6 +53,21 @@ export const rooms: Readonly<Record<string, Room>> = {
     purpose: 'Takes one item and finishes it, whatever crashes, through a table kind → runner that the wiring fills.',
     mayImport: ['contracts', 'state', 'governance', 'agent'],
   },
+  control: {
+    purpose: 'Decides what runs, when and where; its only effect is a queue item.',
+    mayImport: ['contracts', 'state', 'governance'],
+    mayLoad: ['croner'],
+  },
+  gateway: {
+    purpose: 'The doors: HTTP, sign-in, tenants.',
+    mayImport: ['contracts', 'state', 'governance', 'control', 'models/client.ts'],
+    mayLoad: ['fastify', 'prom-client'],
+  },
+  ops: {
+    purpose: 'Keeps an installation healthy and shows that it is: logs, metrics, traces, doctor, backup.',
+    mayImport: ['contracts', 'state', 'governance', 'sandbox', 'broker', 'models'],
+    mayLoad: ['pino', 'prom-client', '@opentelemetry/sdk-node'],
+  },
   cli: {
     purpose: 'The front door: one file a command, and the only place where rooms are wired.',
     mayImport: ['*'],
@@ -69,4 +84,9 @@ export const guardedModules: readonly string[] = [
   'eventsource-parser',
   '@vscode/ripgrep',
   'diff',
+  'croner',
+  'fastify',
+  'pino',
+  'prom-client',
+  '@opentelemetry/sdk-node',
 ];

@@ -3,6 +3,7 @@ import { FixRequestError } from './errors.ts';
 
 export type RunId = string & { readonly brand: 'RunId' };
 export type SessionId = string & { readonly brand: 'SessionId' };
+export type TaskId = string & { readonly brand: 'TaskId' };
 export type ApprovalId = string & { readonly brand: 'ApprovalId' };
 export type TenantId = string & { readonly brand: 'TenantId' };
 export type AgentId = string & { readonly brand: 'AgentId' };
