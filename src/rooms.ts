@@ -66,7 +66,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   ops: {
     purpose: 'Keeps an installation healthy and shows that it is: logs, metrics, traces, doctor, backup.',
     mayImport: ['contracts', 'state', 'governance', 'sandbox', 'broker', 'models'],
-    mayLoad: ['pino', 'prom-client', '@opentelemetry/sdk-node'],
+    mayLoad: ['pino', 'prom-client', '@opentelemetry/sdk-trace', '@opentelemetry/exporter-trace-otlp-http', '@opentelemetry/resources'],
   },
   cli: {
     purpose: 'The front door: one file a command, and the only place where rooms are wired.',
@@ -88,5 +88,7 @@ export const guardedModules: readonly string[] = [
   'fastify',
   'pino',
   'prom-client',
-  '@opentelemetry/sdk-node',
+  '@opentelemetry/sdk-trace',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
 ];
