@@ -1,6 +1,7 @@
-import type { AgentId, RunId, SessionId } from './ids.ts';
+import * as z from 'zod/mini';
+import type { AgentId, ApprovalId, RunId, SessionId } from './ids.ts';
 import type { QuotaName } from './tenant.ts';
-import type { RunItem } from './run.ts';
+import { runLimits, type RunItem } from './run.ts';
 
 /** What a door asks for: who asks is the principal beside it. */
 export interface RunRequest {
@@ -34,3 +35,49 @@ export interface QuotaUse {
   readonly limit: number;
   readonly used: number;
 }
+
+const id = (prefix: string): z.ZodMiniString => z.string().check(z.regex(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{26}$`)));
+const name = z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/));
+const principal = z.strictObject({ kind: z.enum(['user', 'service', 'executor']), id: z.string() });
+const sha = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+
+/** The payload of a task on the queue: a run to start, or one to continue. Its tenant must be that of the message. */
+export const taskPayload = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('start'),
+    item: z.strictObject({
+      kind: z.literal('agent'),
+      runId: id('run'),
+      sessionId: id('ses'),
+      tenant: name,
+      agent: name,
+      door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
+      principal,
+      input: z.string(),
+      model: z.optional(z.string()),
+      workspace: z.optional(z.string()),
+      limits: z.optional(z.partial(runLimits)),
+    }),
+    /** Hash of what was asked for: the same idempotency key with another is a mistake. */
+    request: sha,
+    /** Hash of the policy that was seen when the run was admitted; the run compiles the current one. */
+    policy: sha,
+  }),
+  z.strictObject({
+    kind: z.literal('resume'),
+    run: id('run'),
+    tenant: name,
+    /** Absent: a human resumed it without an answer. */
+    approval: z.optional(id('apr')),
+    principal,
+  }),
+]);
+export type TaskPayload =
+  | { readonly kind: 'start'; readonly item: RunItem; readonly request: string; readonly policy: string }
+  | {
+      readonly kind: 'resume';
+      readonly run: RunId;
+      readonly tenant: RunItem['tenant'];
+      readonly approval?: ApprovalId;
+      readonly principal: RunItem['principal'];
+    };

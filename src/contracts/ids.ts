@@ -5,12 +5,13 @@ export type RunId = string & { readonly brand: 'RunId' };
 export type SessionId = string & { readonly brand: 'SessionId' };
 export type TaskId = string & { readonly brand: 'TaskId' };
 export type ApprovalId = string & { readonly brand: 'ApprovalId' };
+export type TokenId = string & { readonly brand: 'TokenId' };
 export type TenantId = string & { readonly brand: 'TenantId' };
 export type AgentId = string & { readonly brand: 'AgentId' };
 
 /** Crockford's base 32 in lower case: sorts like the bytes, no letters that look like digits. */
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-const idShape = /^(run|ses|apr)_[0-9a-hjkmnp-tv-z]{26}$/;
+const idShape = /^(run|ses|apr|tok|tsk)_[0-9a-hjkmnp-tv-z]{26}$/;
 /** A name becomes a folder: no dots, no separators, no case, nothing a shell or a file system could read otherwise. */
 const nameShape = /^[a-z][a-z0-9-]{0,62}$/;
 
@@ -37,6 +38,15 @@ export function newSessionId(nowMs: number, random: Uint8Array = randomBytes(16)
 
 export function newApprovalId(nowMs: number, random: Uint8Array = randomBytes(16)): ApprovalId {
   return `apr_${ulid(nowMs, random)}` as ApprovalId;
+}
+
+/** Of a task that is no run's first; that one is `taskIdOf`. */
+export function newTaskId(nowMs: number, random: Uint8Array = randomBytes(16)): TaskId {
+  return `tsk_${ulid(nowMs, random)}` as TaskId;
+}
+
+export function newTokenId(nowMs: number, random: Uint8Array = randomBytes(16)): TokenId {
+  return `tok_${ulid(nowMs, random)}` as TokenId;
 }
 
 /** Milliseconds since the epoch at which the id was made. */
@@ -67,6 +77,18 @@ export function parseSessionId(text: string): SessionId {
 export function parseApprovalId(text: string): ApprovalId {
   if (!idShape.test(text) || !text.startsWith('apr_')) throw badId('approval id', text, 'apr_ and 26 letters or digits');
   return text as ApprovalId;
+}
+
+/** @throws FixRequestError when the text is not a token's id. */
+export function parseTokenId(text: string): TokenId {
+  if (!idShape.test(text) || !text.startsWith('tok_')) throw badId('token id', text, 'tok_ and 26 letters or digits');
+  return text as TokenId;
+}
+
+/** @throws FixRequestError when the text is not a task id. */
+export function parseTaskId(text: string): TaskId {
+  if (!idShape.test(text) || !text.startsWith('tsk_')) throw badId('task id', text, 'tsk_ and 26 letters or digits');
+  return text as TaskId;
 }
 
 /** @throws FixRequestError when the text cannot be a tenant's name. */

@@ -115,6 +115,8 @@ export interface Queue extends AsyncDisposable {
   /** Until something may be ready, at most `maxMs`, or the signal fires. */
   waitForWork(scope: QueueScope, maxMs: number, signal: AbortSignal): Promise<void>;
   get(tenant: TenantId, task: TaskId): Promise<TaskFacts | undefined>;
+  /** The task that was put with this idempotency key, whatever became of it, until `forget` removed it. */
+  find(tenant: TenantId, idempotencyKey: string): Promise<TaskFacts | undefined>;
   /** By tenant and agent type. */
   counts(scope?: QueueScope): Promise<readonly QueueCounts[]>;
   /** Oldest first; `after` is the last id of the page before. */
