@@ -51,6 +51,16 @@ export interface TenantShare {
   readonly maxLeased?: number;
 }
 
+/** Why a task is given back. */
+export interface GiveBack {
+  readonly delayMs: number;
+  readonly reason: string;
+  /** It is dead at once, whatever deliveries are left. */
+  readonly isDead?: boolean;
+  /** Nothing is wrong with it (its worker stops, its session is busy): this delivery does not count. */
+  readonly isUncounted?: boolean;
+}
+
 export type TaskState = 'scheduled' | 'ready' | 'leased' | 'done' | 'dead';
 
 export interface TaskFacts {
@@ -90,6 +100,7 @@ export interface QueueCounts {
  * - `extend`, `ack` and `nak` reject with LeaseLostError when the lease ran out and was given on, or the fence is old;
  * - `ack` ends a task; a task acked twice with the same fence is acked once;
  * - `nak` gives it back after a delay; after `maxDeliveries` deliveries it is dead, with the last reason, not lost;
+ * - a `nak` that does not count leaves the deliveries as they were before, and the fence grows all the same;
  * - a task that runs its worker to death every time becomes dead as well, for each delivery counts;
  * - a scheduled task is not leased before its time, and a million of them do not slow ready ones down;
  * - within a tenant, priority then order of arrival; between tenants, deficit round robin by weight: a tenant with any
@@ -111,7 +122,7 @@ export interface Queue extends AsyncDisposable {
   /** @throws LeaseLostError */
   ack(lease: Lease): Promise<void>;
   /** @throws LeaseLostError */
-  nak(lease: Lease, why: { readonly delayMs: number; readonly reason: string; readonly isDead?: boolean }): Promise<TaskState>;
+  nak(lease: Lease, why: GiveBack): Promise<TaskState>;
   /** Until something may be ready, at most `maxMs`, or the signal fires. */
   waitForWork(scope: QueueScope, maxMs: number, signal: AbortSignal): Promise<void>;
   get(tenant: TenantId, task: TaskId): Promise<TaskFacts | undefined>;
