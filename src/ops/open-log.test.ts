@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { createRedactor } from '../governance/redact.ts';
+import { openLog, type LogOptions } from './open-log.ts';
+
+function capture(options: LogOptions = {}): { readonly log: ReturnType<typeof openLog>; readonly lines: string[] } {
+  const lines: string[] = [];
+  return { log: openLog({ write: (line) => void lines.push(line), ...options }), lines };
+}
+
+test('a line is JSON with time, level, message and the fields of the wire', () => {
+  const { log, lines } = capture();
+
+  log
+    .with({ tenant_id: 'acme', swarm_id: 's1', sandbox_id: 'sb1' })
+    .with({ task_id: 'tsk_1', run_id: 'run_1' })
+    .warn('late', { trace_id: 'a'.repeat(32), request_id: 'r1', code: 'state.lease-lost', attempt: 2, hidden: undefined });
+
+  const { time, ...rest } = JSON.parse(lines.join('')) as Record<string, unknown>;
+  assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.deepEqual(rest, {
+    level: 'warn',
+    msg: 'late',
+    tenant_id: 'acme',
+    swarm_id: 's1',
+    sandbox_id: 'sb1',
+    task_id: 'tsk_1',
+    run_id: 'run_1',
+    trace_id: 'a'.repeat(32),
+    request_id: 'r1',
+    code: 'state.lease-lost',
+    attempt: 2,
+  });
+});
+
+test('one request is found among others by tenant_id and task_id', () => {
+  const { log, lines } = capture();
+  for (const tenant of ['acme', 'globex']) for (const task of ['t1', 't2']) log.info('step', { tenant_id: tenant, task_id: task });
+
+  const found = lines
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter((l) => l['tenant_id'] === 'acme' && l['task_id'] === 't2');
+
+  assert.equal(found.length, 1);
+});
+
+test('nothing in a message or a field begins a new line or steers a terminal', () => {
+  const { log, lines } = capture();
+  const evil = 'a\nb\r\u001b[2J\u0007\u009b31m\u2028\u202e\u200b\ufeff\u007f{"level":"error"}';
+
+  log.info(evil, { note: evil });
+
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /^[\u0020-\u007e]*\n$/);
+  assert.equal((JSON.parse(lines[0] ?? '') as { note: string }).note, evil);
+});
+
+test('a planted secret is in no line, whole or cut, in message, field or bound field', () => {
+  const secret = 'planted-Secret-4711-value'; // not-a-secret: planted for this test
+  const redactor = createRedactor({ secrets: [{ name: 'KEY', value: secret }], patterns: [] });
+  const { log, lines } = capture({ redact: (text) => redactor.text(text), fields: { role: secret } });
+
+  log.with({ bound: `x ${secret}` }).error(`failed with ${secret}`, { header: `Bearer ${secret}`, long: `${'x'.repeat(8180)}${secret}` });
+
+  assert.equal(lines.length, 1);
+  for (const part of [secret, secret.slice(0, 12), Buffer.from(secret).toString('base64')])
+    assert.equal(lines.join('').includes(part), false);
+  assert.match(lines.join(''), /\[redacted:KEY\]/);
+});
+
+test('sabotage: without the redactor the planted secret is in the line, so the test above would see it', () => {
+  const { log, lines } = capture();
+
+  log.error('failed with planted-Secret-4711-value');
+
+  assert.match(lines.join(''), /planted-Secret-4711-value/);
+});
+
+test('a redactor that fails lets nothing through, and the event is still there', () => {
+  const { log, lines } = capture({
+    redact: () => {
+      throw new Error('broken');
+    },
+  });
+
+  log.error('the secret', { code: 'x', attempt: 3 });
+
+  assert.equal(lines.join('').includes('the secret'), false);
+  assert.equal((JSON.parse(lines.join('')) as { attempt: number }).attempt, 3);
+});
+
+test('fields cannot take the place of time, level and message', () => {
+  const { log, lines } = capture();
+
+  log.info('true', { msg: 'false', level: 'error', time: 'never' });
+
+  const line = lines.join('');
+  assert.equal(line.match(/"msg":/g)?.length, 1);
+  assert.equal((JSON.parse(line) as { msg: string }).msg, 'true');
+  assert.equal((JSON.parse(line) as { field_level: string }).field_level, 'error');
+});
+
+test('the level is a bound, and changing it holds for logs that were made before', () => {
+  const { log, lines } = capture({ level: 'warn' });
+  const child = log.with({ run_id: 'r' });
+  child.info('unseen');
+
+  log.setLevel('debug');
+  child.debug('seen');
+
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
+    ['seen'],
+  );
+});
+
+test('lines for a file are there when the log is disposed', () => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'log-')), 'log.jsonl');
+  const fd = fs.openSync(file, 'a', 0o600);
+  {
+    using log = openLog({ fd });
+    for (let n = 0; n < 1000; n += 1) log.info('line', { n });
+  }
+
+  assert.equal(fs.readFileSync(file, 'utf8').trimEnd().split('\n').length, 1000);
+  fs.closeSync(fd);
+});
+
+test('a reader that does not read its pipe stops neither the program nor fills its memory', async () => {
+  const program = `
+    const { openLog } = await import(${JSON.stringify(path.join(import.meta.dirname, 'open-log.ts'))});
+    const log = openLog({ fd: 2 });
+    for (let n = 0; n < 40; n += 1) {
+      for (let m = 0; m < 1000; m += 1) log.info('x'.repeat(1000));
+      await new Promise((done) => setImmediate(done));
+    }
+    console.log(process.memoryUsage().rss);
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'pipe'] });
+
+  const [bytes] = (await once(child.stdout, 'data')) as [Buffer];
+
+  assert.ok(Number(bytes.toString()) < 250_000_000, `${bytes.toString()} bytes after 40 MB of lines that nobody read`);
+});

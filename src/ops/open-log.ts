@@ -1,0 +1,116 @@
+import { destination, pino, type DestinationStream } from 'pino';
+import type { Log, LogFields } from '../contracts/log.ts';
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A log that is open: its lines are on their way when it is disposed. */
+export interface OpenLog extends Log, Disposable {
+  /** For every log that was made from this one, too. */
+  setLevel(level: LogLevel): void;
+}
+
+export interface LogOptions {
+  /** Default `info`. */
+  readonly level?: LogLevel;
+  /** Where whole lines go, newline included. */
+  readonly write?: (line: string) => void;
+  /** Without `write`. Default 2, standard error. */
+  readonly fd?: number;
+  /** Hides secrets in messages and in string fields. */
+  readonly redact?: (text: string) => string;
+  /** Fields of every line, such as the process's role. */
+  readonly fields?: LogFields;
+}
+
+/** A line of log is for searching; what is longer is in the run's record. */
+const maxTextLength = 8192;
+/** What a reader that has stopped may cost: beyond, lines are dropped, for a log must not stop the server. */
+const maxBufferedBytes = 4 * 1024 * 1024;
+
+/**
+ * Opens a log of JSON lines: `time` (ISO 8601), `level`, `msg`, then fields by their wire names.
+ *
+ * Contract: a line is one line whatever the message holds, and nothing in it steers a terminal; every text is hidden
+ * by `redact` before it is cut or written, and when `redact` fails the text is left out, not let through; fields cannot
+ * take the place of `time`, `level` and `msg`; a reader that does not read stops nobody.
+ */
+export function openLog(options: LogOptions = {}): OpenLog {
+  const { write, fd = 2, level = 'info', fields = {} } = options;
+  const buffered = write === undefined ? destination({ fd, sync: false, maxLength: maxBufferedBytes }) : undefined;
+  const stream: DestinationStream = { write: (line) => (write ?? ((text) => buffered?.write(text)))(escapeHidden(line)) };
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream,
+  );
+  const clean = cleaner(options.redact ?? ((text) => text));
+  return {
+    ...logWith({ emit: (at, message, given) => logger[at](given, message), clean, isOn: (at) => logger.isLevelEnabled(at) }, fields),
+    setLevel: (wanted) => void (logger.level = wanted),
+    [Symbol.dispose]: () => flush(buffered),
+  };
+}
+
+interface LogParts {
+  readonly emit: (level: LogLevel, message: string, fields: Record<string, unknown>) => void;
+  readonly isOn: (level: LogLevel) => boolean;
+  readonly clean: (text: string) => string;
+}
+
+function logWith(parts: LogParts, bound: LogFields): Log {
+  const say =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (!parts.isOn(level)) return;
+      const all: Record<string, unknown> = {};
+      for (const [name, value] of Object.entries({ ...bound, ...fields })) {
+        if (value === undefined) continue;
+        all[reserved.has(name) ? `field_${name}` : name] = typeof value === 'string' ? parts.clean(value) : value;
+      }
+      parts.emit(level, parts.clean(message), all);
+    };
+  return {
+    debug: say('debug'),
+    info: say('info'),
+    warn: say('warn'),
+    error: say('error'),
+    with: (fields) => logWith(parts, { ...bound, ...fields }),
+  };
+}
+
+const reserved: ReadonlySet<string> = new Set(['time', 'level', 'msg']);
+
+/** Hides first and cuts then: half a secret is still one. */
+function cleaner(redact: (text: string) => string): (text: string) => string {
+  return (text) => {
+    let hidden: string;
+    try {
+      hidden = redact(text);
+    } catch {
+      // silent-ok: the line says that its text is missing, and the event is not lost.
+      return '[text left out: it could not be redacted]';
+    }
+    return hidden.length <= maxTextLength ? hidden : `${hidden.slice(0, maxTextLength)}… (${hidden.length} letters)`;
+  };
+}
+
+/** JSON escapes C0 controls only; C1, separators, invisible and direction marks steer a terminal or a reader as well. */
+function escapeHidden(line: string): string {
+  return line.replaceAll(
+    /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function flush(stream: ReturnType<typeof destination> | undefined): void {
+  try {
+    stream?.flushSync();
+  } catch {
+    // silent-ok: the reader is gone, so nobody misses the lines.
+  }
+}
