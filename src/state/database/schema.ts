@@ -60,4 +60,67 @@ export const schemaSteps: readonly string[] = [
   CREATE INDEX approvals_by_state ON approvals (state, id);
   CREATE INDEX approvals_by_run ON approvals (run, id);
   `,
+  `
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    label TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER,
+    revoked_ms INTEGER,
+    last_used_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tokens_by_tenant ON tokens (tenant, id);
+  CREATE TABLE token_secrets (
+    hash TEXT PRIMARY KEY,
+    token TEXT NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
+    until_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX token_secrets_by_token ON token_secrets (token);
+
+  CREATE TABLE tenant_days (
+    tenant TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    cost_micro_usd INTEGER NOT NULL DEFAULT 0,
+    requests INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant, day)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER runs_cost_inserted BEFORE INSERT ON runs WHEN NEW.cost_micro_usd IS NOT NULL
+  BEGIN
+    INSERT INTO tenant_days (tenant, day)
+    SELECT NEW.tenant, coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    WHERE NOT EXISTS (
+      SELECT 1 FROM tenant_days WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    );
+    UPDATE tenant_days SET cost_micro_usd = cost_micro_usd + max(0, NEW.cost_micro_usd - coalesce((SELECT cost_micro_usd FROM runs WHERE id = NEW.id), 0))
+    WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000;
+  END;
+  CREATE TRIGGER runs_cost_updated AFTER UPDATE OF cost_micro_usd ON runs WHEN NEW.cost_micro_usd IS NOT NULL
+  BEGIN
+    INSERT INTO tenant_days (tenant, day)
+    SELECT NEW.tenant, coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    WHERE NOT EXISTS (
+      SELECT 1 FROM tenant_days WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    );
+    UPDATE tenant_days SET cost_micro_usd = cost_micro_usd + max(0, NEW.cost_micro_usd - coalesce(OLD.cost_micro_usd, 0))
+    WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000;
+  END;
+
+  CREATE TABLE tenant_storage (
+    tenant TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    measured_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE sandbox_holds (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    run TEXT NOT NULL,
+    cpu_milli INTEGER NOT NULL,
+    memory_mb INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sandbox_holds_by_tenant ON sandbox_holds (tenant, until_ms);
+  `,
 ];

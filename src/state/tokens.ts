@@ -1,0 +1,192 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import * as z from 'zod/mini';
+import { FixRequestError } from '../contracts/errors.ts';
+import { newTokenId, type TenantId, type TokenId } from '../contracts/ids.ts';
+import { sha256 } from '../contracts/json.ts';
+import { roles, type Principal, type Role } from '../contracts/principal.ts';
+import type { Database } from './database.ts';
+
+/** What may be shown of a token: never its secret, which nobody has but who got it. */
+export interface Token {
+  readonly id: TokenId;
+  readonly tenant: TenantId;
+  readonly roles: readonly Role[];
+  readonly label: string;
+  readonly createdMs: number;
+  readonly expiresMs?: number;
+  readonly revokedMs?: number;
+  /** Within a minute of the truth. */
+  readonly lastUsedMs?: number;
+}
+
+export interface NewToken {
+  readonly tenant: TenantId;
+  readonly roles: readonly Role[];
+  /** For people: whose it is. */
+  readonly label: string;
+  readonly nowMs: number;
+  readonly expiresMs?: number;
+}
+
+/** The secret is in nothing else that Clawhold writes: shown once, then gone. */
+export interface MadeToken {
+  readonly token: Token;
+  readonly secret: string;
+}
+
+/**
+ * Bearer tokens: who may come in, for which tenant, as what.
+ *
+ * Contract:
+ * - a secret has 256 random bits, and only its SHA-256 is stored: who reads the database cannot come in;
+ * - `authenticate` answers for a known, live token and nothing else, and its time depends on no stored secret;
+ * - a revoked or expired token is refused from that moment on, with every secret it ever had;
+ * - every other function is told the tenant, and a token of another one is as unknown as one that never was.
+ */
+export interface Tokens {
+  /** Durable when it returns. */
+  create(token: NewToken): MadeToken;
+  authenticate(secret: string, nowMs: number): Principal | undefined;
+  get(tenant: TenantId, id: TokenId): Token | undefined;
+  /** Newest first, ended ones too. */
+  list(tenant: TenantId): Token[];
+  /** Undefined when the tenant has no such token; revoking twice changes nothing. */
+  revoke(tenant: TenantId, id: TokenId, nowMs: number): Token | undefined;
+  /**
+   * A new secret for the same token; the ones before stay good for `graceMs`, at most until the token's end.
+   * Undefined when the tenant has no such token. @throws FixRequestError when the token has ended.
+   */
+  rotate(tenant: TenantId, id: TokenId, when: { readonly nowMs: number; readonly graceMs: number }): MadeToken | undefined;
+  /** All of a tenant that is gone. */
+  removeAll(tenant: TenantId): number;
+}
+
+const prefix = 'clh_';
+const secretShape = /^clh_[A-Za-z0-9_-]{43}$/;
+/** `last used` is for people; a write for each request would cost more than it tells. */
+const coarseMs = 60_000;
+
+const maybe = z.nullable(z.int());
+const rowShape = z.object({
+  id: z.string(),
+  tenant: z.string(),
+  roles: z.string(),
+  label: z.string(),
+  created_ms: z.int(),
+  expires_ms: maybe,
+  revoked_ms: maybe,
+  last_used_ms: maybe,
+});
+const secretRow = z.object({ ...rowShape.shape, hash: z.string(), until_ms: maybe });
+
+export function openTokens(database: Database): Tokens {
+  const get: Tokens['get'] = (tenant, id) => {
+    const row = database.get('SELECT * FROM tokens WHERE tenant = ? AND id = ?', tenant, id);
+    return row === undefined ? undefined : tokenOf(rowShape.parse(row));
+  };
+  return {
+    create: (given) => create(database, given),
+    authenticate: (secret, nowMs) => authenticate(database, secret, nowMs),
+    get,
+    list: (tenant) =>
+      database.all('SELECT * FROM tokens WHERE tenant = ? ORDER BY id DESC', tenant).map((row) => tokenOf(rowShape.parse(row))),
+    revoke: (tenant, id, nowMs) => {
+      database.run('UPDATE tokens SET revoked_ms = ? WHERE tenant = ? AND id = ? AND revoked_ms IS NULL', nowMs, tenant, id);
+      return get(tenant, id);
+    },
+    rotate: (tenant, id, when) => {
+      const token = get(tenant, id);
+      return token === undefined ? undefined : rotate(database, token, when);
+    },
+    removeAll: (tenant) => database.run('DELETE FROM tokens WHERE tenant = ?', tenant).changes,
+  };
+}
+
+function create(database: Database, { tenant, roles: given, label, nowMs, expiresMs }: NewToken): MadeToken {
+  const token: Token = {
+    id: newTokenId(nowMs),
+    tenant,
+    roles: roles.filter((role) => given.includes(role)),
+    label,
+    createdMs: nowMs,
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+  };
+  if (token.roles.length === 0)
+    throw new FixRequestError('state.token-without-role', 'A token without a role could do nothing. Give it one.');
+  const secret = newSecret();
+  database.transact(() => {
+    database.run(
+      'INSERT INTO tokens (id, tenant, roles, label, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?)',
+      token.id,
+      tenant,
+      token.roles.join(' '),
+      label,
+      nowMs,
+      expiresMs ?? null,
+    );
+    database.run('INSERT INTO token_secrets (hash, token) VALUES (?, ?)', sha256(secret), token.id);
+  });
+  return { token, secret };
+}
+
+function rotate(database: Database, token: Token, { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number }): MadeToken {
+  if (!isLive(token, nowMs)) {
+    const how = token.revokedMs === undefined ? 'expired' : 'was revoked';
+    throw new FixRequestError('state.token-ended', `Token ${token.id} ${how}, so it gets no new secret. Make another one.`);
+  }
+  const secret = newSecret();
+  database.transact(() => {
+    const until = nowMs + Math.max(0, graceMs);
+    database.run('UPDATE token_secrets SET until_ms = min(coalesce(until_ms, ?), ?) WHERE token = ?', until, until, token.id);
+    database.run('DELETE FROM token_secrets WHERE token = ? AND until_ms <= ?', token.id, nowMs);
+    database.run('INSERT INTO token_secrets (hash, token) VALUES (?, ?)', sha256(secret), token.id);
+  });
+  return { token, secret };
+}
+
+/**
+ * Looked up by its hash: who tries secrets learns from the time at most how far a hash that he cannot choose agrees with
+ * one that he does not know. The last comparison is in constant time all the same.
+ */
+function authenticate(database: Database, secret: string, nowMs: number): Principal | undefined {
+  if (!secretShape.test(secret)) return undefined;
+  const hash = sha256(secret);
+  const row = database.get('SELECT t.*, s.hash, s.until_ms FROM token_secrets s JOIN tokens t ON t.id = s.token WHERE s.hash = ?', hash);
+  if (row === undefined) return undefined;
+  const found = secretRow.parse(row);
+  const token = tokenOf(found);
+  if (!timingSafeEqual(Buffer.from(found.hash), Buffer.from(hash))) return undefined;
+  if (!isLive(token, nowMs) || (found.until_ms !== null && found.until_ms <= nowMs)) return undefined;
+  if (token.lastUsedMs === undefined || Math.abs(nowMs - token.lastUsedMs) >= coarseMs) touch(database, token.id, nowMs);
+  return { kind: 'service', id: token.id, tenant: token.tenant, roles: token.roles };
+}
+
+function touch(database: Database, id: TokenId, nowMs: number): void {
+  try {
+    database.relaxed(() => database.run('UPDATE tokens SET last_used_ms = ? WHERE id = ?', nowMs, id));
+  } catch {
+    // silent-ok: a full or busy disk must not lock out who has a right to come in; only a time for people is lost.
+  }
+}
+
+function isLive({ expiresMs, revokedMs }: Token, nowMs: number): boolean {
+  return revokedMs === undefined && (expiresMs === undefined || nowMs < expiresMs);
+}
+
+function newSecret(): string {
+  return `${prefix}${randomBytes(32).toString('base64url')}`;
+}
+
+function tokenOf(row: z.infer<typeof rowShape>): Token {
+  const known = row.roles.split(' ');
+  return {
+    id: row.id as TokenId,
+    tenant: row.tenant as TenantId,
+    roles: roles.filter((role) => known.includes(role)),
+    label: row.label,
+    createdMs: row.created_ms,
+    ...(row.expires_ms === null ? {} : { expiresMs: row.expires_ms }),
+    ...(row.revoked_ms === null ? {} : { revokedMs: row.revoked_ms }),
+    ...(row.last_used_ms === null ? {} : { lastUsedMs: row.last_used_ms }),
+  };
+}
