@@ -1,10 +1,15 @@
-export type Labels = Readonly<Record<string, string>>;
+import type { CounterName, counters, GaugeName, gauges, HistogramName, histograms } from './metric-table.ts';
 
-/** Counts what happens. Names are Prometheus', with the unit at the end and without the prefix `clawhold_`. */
+export type { CounterName, GaugeName, HistogramName };
+export type CounterLabels<N extends CounterName> = Readonly<Partial<Record<(typeof counters)[N]['labels'][number], string>>>;
+export type HistogramLabels<N extends HistogramName> = Readonly<Partial<Record<(typeof histograms)[N]['labels'][number], string>>>;
+export type GaugeLabels<N extends GaugeName> = Readonly<Partial<Record<(typeof gauges)[N]['labels'][number], string>>>;
+
+/** Counts what happens. Names and labels are those of metric-table.ts: Prometheus', without the prefix `clawhold_`. */
 export interface Metrics {
-  count(name: string, labels?: Labels, by?: number): void;
+  count<N extends CounterName>(name: N, labels?: CounterLabels<N>, by?: number): void;
   /** Into a histogram: seconds. */
-  observe(name: string, seconds: number, labels?: Labels): void;
+  observe<N extends HistogramName>(name: N, seconds: number, labels?: HistogramLabels<N>): void;
 }
 
 export const noMetrics: Metrics = { count: () => {}, observe: () => {} };
