@@ -1,0 +1,24 @@
+/** Keeps the number of series bounded: the first values of a label are kept, the rest counts as `other`. */
+export interface LabelBounds {
+  readonly bound: (labels: Readonly<Record<string, string | undefined>>) => Record<string, string>;
+}
+
+const defaultMax = 100;
+const maxLength = 100;
+
+/** `max` by label name; every other label may have 100 values. */
+export function boundLabels(max: Readonly<Record<string, number>>): LabelBounds {
+  const seen = new Map<string, Set<string>>();
+  const bounded = (name: string, value: string): string => {
+    let values = seen.get(name);
+    if (values === undefined) seen.set(name, (values = new Set()));
+    if (values.has(value)) return value;
+    if (values.size >= (max[name] ?? defaultMax) || value.length > maxLength) return 'other';
+    values.add(value);
+    return value;
+  };
+  return {
+    bound: (labels) =>
+      Object.fromEntries(Object.entries(labels).flatMap(([name, value]) => (value === undefined ? [] : [[name, bounded(name, value)]]))),
+  };
+}
