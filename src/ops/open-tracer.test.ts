@@ -139,6 +139,7 @@ test('a process ends although its collector hangs', async () => {
 });
 
 test('an address that is none is refused with what to correct', async () => {
+  // not-a-secret: an address with a password in it, to be refused
   for (const endpoint of ['collector:4318', 'ftp://127.0.0.1', 'http://user:pass@127.0.0.1:4318'])
     await assert.rejects(openTracer({ endpoint, serviceName: 's', log: silentLog }), { code: 'ops.bad-endpoint' });
 });
