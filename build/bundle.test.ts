@@ -1,6 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -59,6 +73,93 @@ test('a bundle runs away from node_modules with its assets, ripgrep and build id
   assert.match(shown ?? '', new RegExp(`^world ${away}/bin/rg-`));
   assert.equal(spawnSync(shown!.slice('world '.length), ['--version']).status, 0);
   assert.ok(readdirSync(path.join(home, '.cache', 'clawhold', 'compiled')).length > 0);
+});
+
+/** A built program, how it is run, and the file in which it keeps what was compiled for a verb. */
+async function builtProgram(t: TestContext): Promise<{ dist: string; run(...args: string[]): string; codeOf(verb: string): string }> {
+  const root = scratch(t);
+  writeProgram(root);
+  const dist = path.join(root, 'dist');
+  await bundle({ root, outdir: dist, version: '1.2.3', commit: 'abc' });
+  const folder = path.join(root, '.cache', 'clawhold', 'compiled');
+  return {
+    dist,
+    run: (...args) =>
+      spawnSync(process.execPath, [path.join(dist, 'clawhold.mjs'), ...args], { encoding: 'utf8', env: { HOME: root } }).stdout,
+    codeOf: (verb) => {
+      const found = existsSync(folder) ? readdirSync(folder).find((name) => name.endsWith(`.${verb}`)) : undefined;
+      return found === undefined ? '' : path.join(folder, found);
+    },
+  };
+}
+
+/** How many runs added to what is kept. */
+const runsIn = (file: string): number => readFileSync(file).readDoubleLE(8);
+
+test('what a verb compiled is kept for it, mode 0600, by its first three runs', async (t) => {
+  const { run, codeOf } = await builtProgram(t);
+
+  const counts = [1, 2, 3, 4].map(() => (run('show'), runsIn(codeOf('show'))));
+
+  assert.deepEqual(counts, [1, 2, 3, 3]);
+  assert.equal(statSync(codeOf('show')).mode & 0o777, 0o600);
+  assert.equal(codeOf('start'), '');
+  run('--help');
+  assert.notEqual(codeOf('start'), '');
+});
+
+test('kept code that others could write, or that is a link, is not run', async (t) => {
+  const { run, codeOf } = await builtProgram(t);
+  run('show');
+  chmodSync(codeOf('show'), 0o666);
+
+  const said = run('show');
+
+  assert.match(said, /^1\.2\.3\+abc\n/);
+  assert.equal(runsIn(codeOf('show')), 1, 'it was made anew instead of continued');
+  const kept = codeOf('show');
+  cpSync(kept, `${kept}-moved`);
+  rmSync(kept);
+  symlinkSync(`${kept}-moved`, kept);
+  run('show');
+  assert.equal(runsIn(codeOf('show')), 1);
+  assert.ok(!lstatSync(codeOf('show')).isSymbolicLink());
+});
+
+test('kept code of a program that was changed is not run, though the change has the same length', async (t) => {
+  const { dist, run, codeOf } = await builtProgram(t);
+  run('show');
+  const main = path.join(dist, 'main.cjs');
+  writeFileSync(main, readFileSync(main, 'utf8').replaceAll('1.2.3', '9.9.9'));
+  utimesSync(main, 1, 1);
+
+  assert.match(run('show'), /^9\.9\.9\+abc\n/);
+  assert.equal(runsIn(codeOf('show')), 1);
+});
+
+test('torn or foreign bytes in place of kept code are passed over', async (t) => {
+  const { run, codeOf } = await builtProgram(t);
+  run('show');
+  const whole = readFileSync(codeOf('show'));
+
+  for (const bytes of [
+    Buffer.alloc(0),
+    whole.subarray(0, 10),
+    whole.subarray(0, 1000),
+    Buffer.concat([whole.subarray(0, 16), Buffer.alloc(5000, 7)]),
+  ]) {
+    writeFileSync(codeOf('show'), bytes);
+    assert.match(run('show'), /^1\.2\.3\+abc\n/);
+  }
+});
+
+test('a program whose user has no folder for it runs all the same', async (t) => {
+  const { dist } = await builtProgram(t);
+
+  for (const env of [{}, { HOME: '/proc/nowhere' }]) {
+    const ran = spawnSync(process.execPath, [path.join(dist, 'clawhold.mjs')], { encoding: 'utf8', env });
+    assert.deepEqual([ran.status, ran.stderr], [0, '']);
+  }
 });
 
 test('two builds of the same sources in different folders are byte-identical', async (t) => {

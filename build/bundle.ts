@@ -39,6 +39,8 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
     // Names stay, so that a stack trace can be read.
     minifySyntax: true,
     minifyWhitespace: true,
+    // One byte a character: read without decoding.
+    charset: 'ascii',
     legalComments: 'none',
     preserveSymlinks: true,
     metafile: true,
@@ -52,8 +54,11 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
     },
     plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
   });
-  for (const file of outputFiles) writeFileSync(file.path, `${ownUrl}${loadBuiltinsLazily(file.text.replace(/^#!.*\n/, ''))}`);
-  writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource);
+  const program = `${ownUrl}${loadBuiltinsLazily(outputFiles[0]?.text.replace(/^#!.*\n/, '') ?? '')}`;
+  // oxlint-disable-next-line no-control-regex
+  if (/[^\x00-\x7f]/.test(program)) throw new Error('The program has characters that are not ASCII, and it is read as if it had none.');
+  writeFileSync(path.join(outdir, 'main.cjs'), program);
+  writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource(program));
   chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
   writeFileSync(path.join(outdir, 'LICENSES.txt'), collectLicenses(root, Object.keys(metafile.inputs)));
   copyAssets(path.join(root, 'src'), path.join(outdir, 'assets'));

@@ -1,19 +1,16 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
 /**
- * The first file that Node reads: small, and valid for every Node, so that an old one is told what is wrong. The program
- * itself is CommonJS: its built-ins need no ES module facade, and one file needs no resolving.
+ * The first file that Node reads (entry.mjs): small, and valid for every Node, so that an old one is told what is
+ * wrong. The program itself is CommonJS: its built-ins need no ES module facade, and one file needs no resolving.
  *
- * Node's default place for compiled code is a shared temporary folder; this one belongs to the user alone, because
- * whoever can write there chooses what runs.
+ * It keeps what V8 compiled, for each verb, in the user's cache folder: half of a cold start is compiling. Node's own
+ * compile cache holds only what is compiled before the program runs, and nothing is shipped, because a release holds
+ * only what can be made from its sources byte for byte.
  */
-export const entrySource = `#!/usr/bin/env node
-const major = Number(process.versions.node.split('.')[0]);
-if (major < 24) {
-  process.stderr.write('Clawhold needs Node 24 or newer, this is ' + process.version + ': it uses SQLite and syntax that older ones lack. Install Node 24 and start again.\\n');
-  process.exitCode = 2;
-} else {
-  const { createRequire, enableCompileCache } = process.getBuiltinModule('node:module');
-  const home = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
-  if (home) enableCompileCache(home + '/clawhold/compiled');
-  createRequire(import.meta.url)('./main.cjs');
+export function entrySource(program: string): string {
+  const digest = createHash('sha256').update(program).digest('hex').slice(0, 16);
+  return readFileSync(path.join(import.meta.dirname, 'entry.mjs'), 'utf8').replaceAll('__DIGEST__', digest);
 }
-`;
