@@ -91,6 +91,10 @@ export function parseTaskId(text: string): TaskId {
   return text as TaskId;
 }
 
+export function isTenantName(text: string): boolean {
+  return nameShape.test(text);
+}
+
 /** @throws FixRequestError when the text cannot be a tenant's name. */
 export function parseTenantId(text: string): TenantId {
   if (!nameShape.test(text)) throw badId('tenant', text, 'a lower-case letter, then up to 62 lower-case letters, digits or hyphens');

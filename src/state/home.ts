@@ -12,6 +12,10 @@ export interface Home {
   readonly root: string;
   readonly databaseFile: string;
   tenantDir(tenant: TenantId): string;
+  /** What its relative folders (workspace, roots, programs) begin in: no two tenants share one. */
+  tenantRoot(tenant: TenantId): string;
+  /** Folders of deleted tenants, until a human removes them. */
+  readonly deletedDir: string;
   agentDir(tenant: TenantId, agent: AgentId): string;
   runDir(tenant: TenantId, run: RunId): string;
   ledgerDir(tenant: TenantId): string;
@@ -20,6 +24,9 @@ export interface Home {
 }
 
 const homeName = '.clawhold';
+
+/** Beside the home: the roots of all tenants but `default`, each in a folder of its name. */
+export const tenantRootsName = 'workspaces';
 
 /**
  * The home that governs `from`: `override` (the value of CLAWHOLD_HOME: a `.clawhold` folder, or one that holds it), else
@@ -67,11 +74,14 @@ export function createHome(root: string): Home {
 /** The layout below a `.clawhold` folder that is known to exist. */
 export function homeAt(dir: string): Home {
   const tenantDir = (tenant: TenantId): string => path.join(dir, 'tenants', tenant);
+  const root = path.dirname(dir);
   return {
     dir,
-    root: path.dirname(dir),
+    root,
     databaseFile: path.join(dir, 'state.db'),
     tenantDir,
+    tenantRoot: (tenant) => (tenant === 'default' ? root : path.join(root, tenantRootsName, tenant)),
+    deletedDir: path.join(dir, 'deleted'),
     agentDir: (tenant, agent) => path.join(tenantDir(tenant), 'agents', agent),
     runDir: (tenant, run) => path.join(tenantDir(tenant), 'runs', runDate(run), run),
     ledgerDir: (tenant) => path.join(tenantDir(tenant), 'ledger'),
