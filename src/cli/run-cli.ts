@@ -1,5 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { RunStopped } from '../agent/run-signal.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import { parseTenantId, type TenantId } from '../contracts/ids.ts';
 import { version } from './build-id.ts';
 import { commandExamples } from './command-examples.ts';
 import type { CommandContext } from './command.ts';
@@ -13,14 +15,15 @@ import { processEnv, wire } from './wire.ts';
 
 /** Runs one command line to its end and gives the exit code. */
 export async function runCli(given: readonly string[]): Promise<ExitCode> {
-  const argv = withHelpAsFlag(given);
+  const { argv: words, tenants } = takeTenant(given);
+  const argv = withHelpAsFlag(words);
   const env = processEnv();
   const io = processIo(env['NO_COLOR'] === undefined || env['NO_COLOR'] === '');
   io.isJson = flagsOf(argv).some((word) => word === '--json' || word === '--events');
   let code: ExitCode = exitCodes.done;
   const stop = stopOnSignals(io);
   try {
-    await using app = wire({ env, cwd: process.cwd() });
+    await using app = wire({ env, cwd: process.cwd(), ...tenantFrom(tenants) });
     const context: CommandContext = { app, io, signal: stop.signal, exit: (wanted) => void (code = wanted) };
     const program = await programFor(argv, context);
     await program.parseAsync([...argv], { from: 'user' });
@@ -30,6 +33,39 @@ export async function runCli(given: readonly string[]): Promise<ExitCode> {
     stop.off();
   }
   return code;
+}
+
+interface TakenTenant {
+  readonly argv: readonly string[];
+  /** What stood behind each `--tenant`. */
+  readonly tenants: readonly (string | undefined)[];
+}
+
+/** `--tenant NAME` may stand anywhere before `--`: everything is opened as that tenant, before a command is looked for. */
+function takeTenant(given: readonly string[]): TakenTenant {
+  const argv: string[] = [];
+  const tenants: (string | undefined)[] = [];
+  const end = flagsOf(given).length;
+  for (let at = 0; at < given.length; at += 1) {
+    const word = given[at] ?? '';
+    if (at >= end || !/^--tenant(=|$)/.test(word)) argv.push(word);
+    else if (word.includes('=')) tenants.push(word.slice('--tenant='.length));
+    else {
+      at += 1;
+      tenants.push(at < end ? given[at] : undefined);
+    }
+  }
+  return { argv, tenants };
+}
+
+/** @throws FixRequestError when it is none, or more than one. */
+function tenantFrom(tenants: readonly (string | undefined)[]): { readonly tenant?: TenantId } {
+  const [name, ...others] = tenants;
+  if (tenants.length === 0) return {};
+  if (others.some((other) => other !== name))
+    throw new FixRequestError('cli.usage', '--tenant was given more than once with different names. Give one.');
+  if (name === undefined || name === '') throw new FixRequestError('cli.usage', '--tenant was given without a name. Write --tenant NAME.');
+  return { tenant: parseTenantId(name) };
 }
 
 /** `help ask` is `ask --help`. */
@@ -50,7 +86,7 @@ function isHelp(error: unknown): boolean {
 }
 
 const footer = `
-Every command takes --json, and --help for its options and an example.
+Every command takes --json, --tenant NAME to work as another tenant than default, and --help.
 Exit codes: 0 done, 1 error, 2 usage or configuration, 3 denied, 4 approval needed,
 5 no sandbox, 6 ledger does not verify, 7 limit reached, 124 timed out, 130 interrupted.`;
 
@@ -76,7 +112,8 @@ function finish(command: Command, context: CommandContext, verb?: string): void 
   });
   command.configureOutput({ writeOut: (text) => context.io.out(text), writeErr: () => {} });
   const json = new Option('--json', 'print one JSON document');
-  command.addOption(command.commands.length === 0 ? json : json.hideHelp());
+  const tenant = new Option('--tenant <name>', 'work as this tenant').default('default');
+  for (const option of [tenant, json]) command.addOption(command.commands.length === 0 ? option : option.hideHelp());
   const examples = commandExamples[pathOf(command)] ?? [];
   if (examples.length > 0) command.addHelpText('after', `\nExample${examples.length === 1 ? '' : 's'}:\n  ${examples.join('\n  ')}`);
   for (const sub of command.commands) if (verb === undefined || sub.name() === verb) finish(sub, context);

@@ -60,6 +60,17 @@ export async function openSandboxes({ runtimeDir, config, image, root }: OpenSan
   };
 }
 
+/** An agent's image with its files in the tenant's own root; the configured one lies in the home's. */
+export function placedImage(image: ImageSetting | undefined, root: string): ImageSetting | undefined {
+  if (image === undefined) return undefined;
+  const { rootfs, tarball } = image;
+  return {
+    ...image,
+    ...(rootfs === undefined ? {} : { rootfs: path.resolve(root, rootfs) }),
+    ...(tarball === undefined ? {} : { tarball: path.resolve(root, tarball) }),
+  };
+}
+
 function imageOf({ rootfs, tarball, sha256, name }: ImageSetting, root: string): SandboxImage {
   if (rootfs !== undefined) return { kind: 'rootfs', path: path.resolve(root, rootfs) };
   if (tarball !== undefined) return { kind: 'tarball', path: path.resolve(root, tarball), sha256: sha256 ?? '' };

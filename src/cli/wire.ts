@@ -33,10 +33,17 @@ async function keptSecrets(app: App): Promise<readonly { readonly name: string; 
   return found.flatMap((secret) => (secret === undefined ? [] : [{ name: secret.name, value: secret.value }]));
 }
 
-/** Wires one installation; opens nothing yet. */
-export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }): App {
+export interface WireOptions {
+  readonly env: Env;
+  readonly cwd: string;
+  /** Default `default`. That it exists is checked when its home is opened. */
+  readonly tenant?: TenantId;
+}
+
+/** Wires one installation as one tenant sees it; opens nothing yet. */
+export function wire({ env, cwd, tenant = parseTenantId('default') }: WireOptions): App {
   const stack = new AsyncDisposableStack();
-  const base = { env, cwd, tenant: parseTenantId('default'), userDir: userDirOf(env), notices: [] as string[] };
+  const base = { env, cwd, tenant, userDir: userDirOf(env), notices: [] as string[] };
   const files = fileParts(base);
   const app: App = {
     ...base,
@@ -60,27 +67,30 @@ export function wire({ env, cwd }: { readonly env: Env; readonly cwd: string }):
 
 /** Tools and the sandbox of their commands: only tools that were opened with a sandbox run any. */
 function toolParts(
-  { env, userDir }: Base,
+  { env, userDir, tenant }: Base,
   { home, config }: Pick<App, 'home' | 'config'>,
   parts: () => Pick<App, 'redactor' | 'secrets' | 'ledger' | 'tenant' | 'config'>,
 ): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes' | 'mcpStarter'> {
   const doors = new WeakMap<RunSandbox, RunDoors>();
+  const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
+  const closed = async (): Promise<string[]> => protectedDirs(await home(), userDir, tenant);
   const sandboxes: App['sandboxes'] = async (image) => {
-    const { openSandboxes, runtimeDirOf } = await import('./sandboxes.ts');
-    return await openSandboxes({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image, root: (await home()).root });
+    const { openSandboxes, placedImage, runtimeDirOf } = await import('./sandboxes.ts');
+    const own = placedImage(image, await rootOf());
+    return await openSandboxes({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image: own, root: (await home()).root });
   };
   return {
     sandboxes,
     openSandbox: async (agent, names) => {
       const [{ openRunDoors }, { runtimeDirOf }] = await Promise.all([import('./open-run-doors.ts'), import('./sandboxes.ts')]);
-      const place = { root: (await home()).root, protectedDirs: protectedDirs(await home(), userDir), runtimeDir: runtimeDirOf(env) };
+      const place = { root: await rootOf(), protectedDirs: await closed(), runtimeDir: runtimeDirOf(env) };
       const { sandbox, doors: open } = await openRunDoors(agent, { ...place, names, app: parts(), sandboxes });
       doors.set(sandbox, open);
       return sandbox;
     },
     mcpStarter: async (agent) => {
       const [{ starter }, { runtimeDirOf }] = await Promise.all([import('./open-run-doors.ts'), import('./sandboxes.ts')]);
-      const place = { root: (await home()).root, protectedDirs: [], runtimeDir: runtimeDirOf(env) };
+      const place = { root: await rootOf(), protectedDirs: [], runtimeDir: runtimeDirOf(env) };
       const names = { run: 'mcp', session: 'mcp', agent: agent.id };
       return await starter(agent, { ...place, names, app: parts(), sandboxes }, () => agent.config.sandbox?.minimum ?? 'namespace');
     },
@@ -89,7 +99,7 @@ function toolParts(
       const open = sandbox === undefined ? {} : (doors.get(sandbox) ?? {});
       const hidden = await parts().redactor();
       const hide = (text: string): string => hidden.text(text);
-      return await openAgentTools(agent, { clock: systemClock, protectedDirs: protectedDirs(await home(), userDir), hide, ...open });
+      return await openAgentTools(agent, { clock: systemClock, protectedDirs: await closed(), hide, ...open });
     },
   };
 }
@@ -106,6 +116,7 @@ function fileParts({ env, cwd, tenant, notices }: Base): Pick<App, 'home' | 'con
   const home = once(async () => {
     const { findHome } = await import('../state/home.ts');
     const found = findHome(cwd, env['CLAWHOLD_HOME']);
+    if (found !== undefined && tenant !== 'default') (await import('../state/tenants.ts')).openTenants(found).require(tenant);
     if (found !== undefined) return found;
     const message = `There is no .clawhold in ${cwd} or above it. Make one with "clawhold init", or set CLAWHOLD_HOME.`;
     throw new FixRequestError('cli.no-home', message);
@@ -126,9 +137,9 @@ function storeParts(
   const database = once(async () => stack.use((await import('../state/database.ts')).openDatabase((await home()).databaseFile)));
   return {
     database,
-    runs: once(async () => (await import('../state/runs.ts')).openRuns(await database())),
-    approvals: once(async () => (await import('../state/approvals.ts')).openApprovals(await database())),
-    sessions: once(async () => (await import('../state/sessions.ts')).openSessions(await database())),
+    runs: once(async () => (await import('../state/runs.ts')).openRuns(await database(), tenant)),
+    approvals: once(async () => (await import('../state/approvals.ts')).openApprovals(await database(), tenant)),
+    sessions: once(async () => (await import('../state/sessions.ts')).openSessions(await database(), tenant)),
     ledger: once(async () => {
       const { openLedger } = await import('../governance/ledger.ts');
       const keyFile = path.join(userDir, 'keys', 'ledger.ed25519');
@@ -137,9 +148,12 @@ function storeParts(
   };
 }
 
-/** Where no agent's root may lie: grants, ledger and keys; also when the keys' folder is not there yet. */
-function protectedDirs(home: Home, userDir: string): string[] {
-  return [home.dir, userDir];
+/**
+ * Where no agent's root may lie: grants, ledger and keys; also when the keys' folder is not there yet. For agents of
+ * tenant `default`, whose roots may hold the other tenants', those too; of other tenants no root leaves their own.
+ */
+function protectedDirs(home: Home, userDir: string, tenant: TenantId): string[] {
+  return [home.dir, userDir, ...(tenant === 'default' ? [home.tenantRootsDir] : [])];
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import * as z from 'zod/mini';
 import type { Approval } from '../contracts/approval.ts';
 import type { AgentId, ApprovalId, RunId, TenantId } from '../contracts/ids.ts';
@@ -20,7 +21,7 @@ export type AnswerOutcome =
   | { readonly outcome: 'unknown' };
 
 /**
- * Questions to humans.
+ * Questions to humans; of one tenant when opened for it: then a question of another is as unknown as one that never was.
  *
  * Contract: `insert` and `answer` are durable when they return; an approval is answered once, and of two answers at
  * the same time one wins; from `expiresMs` on it reads as expired and cannot be answered.
@@ -51,23 +52,35 @@ const rowShape = z.object({
   answered_by: z.nullable(z.string()),
 });
 
-export function openApprovals(database: Database): Approvals {
+export function openApprovals(database: Database, tenant?: TenantId): Approvals {
+  const mine = tenant === undefined ? '' : ' AND tenant = ?';
+  const owner = tenant === undefined ? [] : [tenant];
   const get = (id: ApprovalId, nowMs: number): Approval | undefined => {
-    const row = database.get('SELECT * FROM approvals WHERE id = ?', id);
+    const row = database.get(`SELECT * FROM approvals WHERE id = ?${mine}`, id, ...owner);
     return row === undefined ? undefined : parseRow(row, nowMs);
   };
   return {
-    insert: (approval) => insert(database, approval),
+    insert: (approval) => {
+      assert.ok(
+        tenant === undefined || approval.tenant === tenant,
+        `a question of tenant ${approval.tenant} is written as one of ${tenant}`,
+      );
+      insert(database, approval);
+    },
     get,
-    list: (filter, nowMs) => list(database, filter, nowMs),
+    list: (filter, nowMs) =>
+      tenant === undefined || filter.tenant === undefined || filter.tenant === tenant
+        ? list(database, { ...filter, ...(tenant === undefined ? {} : { tenant }) }, nowMs)
+        : [],
     answer: (id, { state, by, nowMs }) => {
       const { changes } = database.run(
-        `UPDATE approvals SET state = ?, answered_by = ?, answered_ms = ? WHERE id = ? AND state = 'open' AND expires_ms > ?`,
+        `UPDATE approvals SET state = ?, answered_by = ?, answered_ms = ? WHERE id = ? AND state = 'open' AND expires_ms > ?${mine}`,
         state,
         by,
         nowMs,
         id,
         nowMs,
+        ...owner,
       );
       const approval = get(id, nowMs);
       if (approval === undefined) return { outcome: 'unknown' };

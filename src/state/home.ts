@@ -14,6 +14,8 @@ export interface Home {
   tenantDir(tenant: TenantId): string;
   /** What its relative folders (workspace, roots, programs) begin in: no two tenants share one. */
   tenantRoot(tenant: TenantId): string;
+  /** Holds the roots of all tenants but `default`. */
+  readonly tenantRootsDir: string;
   /** Folders of deleted tenants, until a human removes them. */
   readonly deletedDir: string;
   agentDir(tenant: TenantId, agent: AgentId): string;
@@ -24,9 +26,6 @@ export interface Home {
 }
 
 const homeName = '.clawhold';
-
-/** Beside the home: the roots of all tenants but `default`, each in a folder of its name. */
-export const tenantRootsName = 'workspaces';
 
 /**
  * The home that governs `from`: `override` (the value of CLAWHOLD_HOME: a `.clawhold` folder, or one that holds it), else
@@ -75,12 +74,14 @@ export function createHome(root: string): Home {
 export function homeAt(dir: string): Home {
   const tenantDir = (tenant: TenantId): string => path.join(dir, 'tenants', tenant);
   const root = path.dirname(dir);
+  const tenantRootsDir = path.join(root, 'workspaces');
   return {
     dir,
     root,
     databaseFile: path.join(dir, 'state.db'),
     tenantDir,
-    tenantRoot: (tenant) => (tenant === 'default' ? root : path.join(root, tenantRootsName, tenant)),
+    tenantRoot: (tenant) => (tenant === 'default' ? root : path.join(tenantRootsDir, tenant)),
+    tenantRootsDir,
     deletedDir: path.join(dir, 'deleted'),
     agentDir: (tenant, agent) => path.join(tenantDir(tenant), 'agents', agent),
     runDir: (tenant, run) => path.join(tenantDir(tenant), 'runs', runDate(run), run),

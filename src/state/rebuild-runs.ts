@@ -10,6 +10,8 @@ export interface RebuildContext {
   readonly home: Home;
   readonly runs: Runs;
   readonly sessions: Sessions;
+  /** Absent: all that have a folder. */
+  readonly tenants?: readonly string[];
 }
 
 export interface RebuildResult {
@@ -19,10 +21,10 @@ export interface RebuildResult {
 }
 
 /** Makes the rows of runs and sessions again from the `run.json` files of all tenants: for a home whose database is gone. */
-export function rebuildRuns({ home, runs, sessions }: RebuildContext): RebuildResult {
+export function rebuildRuns({ home, runs, sessions, tenants }: RebuildContext): RebuildResult {
   const problems: string[] = [];
   let found = 0;
-  for (const file of runFiles(home)) {
+  for (const file of runFiles(home, tenants ?? namesIn(path.join(home.dir, 'tenants')))) {
     try {
       const row = parseRunFile(fs.readFileSync(file, 'utf8'), file);
       if (home.runDir(row.tenant, row.id) !== path.dirname(file))
@@ -39,8 +41,8 @@ export function rebuildRuns({ home, runs, sessions }: RebuildContext): RebuildRe
 }
 
 /** Oldest first, because folders are named by day and runs by time: the last run of a session is set last. */
-function* runFiles(home: Home): Generator<string> {
-  for (const tenant of namesIn(path.join(home.dir, 'tenants'))) {
+function* runFiles(home: Home, tenants: readonly string[]): Generator<string> {
+  for (const tenant of tenants) {
     const days = path.join(home.dir, 'tenants', tenant, 'runs');
     for (const day of namesIn(days)) {
       for (const run of namesIn(path.join(days, day))) {

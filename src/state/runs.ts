@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import * as z from 'zod/mini';
 import type { AgentId, RunId, SessionId, TenantId } from '../contracts/ids.ts';
 import { runStates, type RunItem, type RunState } from '../contracts/run.ts';
@@ -48,13 +49,15 @@ export interface RunFilter {
 }
 
 /**
- * The table of runs.
+ * The table of runs; of one tenant when it was opened for it: then a run of another is as unknown as one that never was.
  *
  * Contract: `insert` is durable when it returns; `update` and `takeOver` survive a crash of the process, but a power
  * loss may undo the last of them, for the run's journal and ledger hold the truth.
  */
 export interface Runs {
   insert(row: RunRow): void;
+  /** False when the run has a row already, which is left as it is. As safe as `update`: the queue holds the run. */
+  accept(row: RunRow): boolean;
   /** False when there is no such run. */
   update(id: RunId, patch: RunPatch): boolean;
   get(id: RunId): RunRow | undefined;
@@ -114,31 +117,61 @@ const rowShape = z.object({
   owner: z.nullable(z.string()),
 });
 
-export function openRuns(database: Database): Runs {
-  return {
-    insert: (row) => void database.run(`INSERT INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row)),
-    put: (row) =>
-      void database.relaxed(() => database.run(`INSERT OR REPLACE INTO runs (${columnList}) VALUES (${marks})`, ...valuesOf(row))),
-    update: (id, patch) => updateRun(database, id, patch),
-    get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?`, id)),
-    list: (filter = {}) => listRuns(database, filter),
-    latest: (filter = {}) => listRuns(database, { ...filter, limit: 1 })[0],
-    takeOver: (id, from, to) =>
-      database.relaxed(() => database.run('UPDATE runs SET owner = ? WHERE id = ? AND owner IS ?', to, id, from ?? null).changes === 1),
-    remove: (id) => database.run('DELETE FROM runs WHERE id = ?', id).changes === 1,
+export function openRuns(database: Database, tenant?: TenantId): Runs {
+  const scope = scopeOf(tenant);
+  const owned = (row: RunRow): SqlValue[] => {
+    assert.ok(tenant === undefined || row.tenant === tenant, `a run of tenant ${row.tenant} is written as one of ${tenant}`);
+    return valuesOf(row);
   };
+  const insert = `INTO runs (${columnList}) VALUES (${marks})`;
+  const list = (filter: RunFilter): RunRow[] =>
+    tenant === undefined || filter.tenant === undefined || filter.tenant === tenant
+      ? listRuns(database, { ...filter, ...(tenant === undefined ? {} : { tenant }) })
+      : [];
+  return {
+    insert: (row) => void database.run(`INSERT ${insert}`, ...owned(row)),
+    accept: (row) => database.relaxed(() => database.run(`INSERT OR IGNORE ${insert}`, ...owned(row)).changes === 1),
+    put: (row) => void database.relaxed(() => database.run(`INSERT OR REPLACE ${insert}`, ...owned(row))),
+    update: (id, patch) => updateRun(database, { id, patch, scope }),
+    get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values)),
+    list: (filter = {}) => list(filter),
+    latest: (filter = {}) => list({ ...filter, limit: 1 })[0],
+    takeOver: (id, from, to) =>
+      database.relaxed(
+        () =>
+          database.run(`UPDATE runs SET owner = ? WHERE id = ? AND owner IS ?${scope.sql}`, to, id, from ?? null, ...scope.values)
+            .changes === 1,
+      ),
+    remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
+  };
+}
+
+interface Scope {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+}
+
+function scopeOf(tenant: TenantId | undefined): Scope {
+  return tenant === undefined ? { sql: '', values: [] } : { sql: ' AND tenant = ?', values: [tenant] };
 }
 
 function valuesOf(row: RunRow): SqlValue[] {
   return fields.map((field) => row[field] ?? null);
 }
 
-function updateRun(database: Database, id: RunId, patch: RunPatch): boolean {
+interface Update {
+  readonly id: RunId;
+  readonly patch: RunPatch;
+  readonly scope: Scope;
+}
+
+function updateRun(database: Database, { id, patch, scope }: Update): boolean {
   const changes = Object.entries(patch).filter(([, value]) => value !== undefined) as [keyof RunPatch, SqlValue][];
-  if (changes.length === 0) return database.get('SELECT 1 FROM runs WHERE id = ?', id) !== undefined;
+  if (changes.length === 0) return database.get(`SELECT 1 FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values) !== undefined;
   const sets = changes.map(([field]) => `${columns[field]} = ?`).join(', ');
+  const values = changes.map(([, value]) => value);
   return database.relaxed(
-    () => database.run(`UPDATE runs SET ${sets} WHERE id = ?`, ...changes.map(([, value]) => value), id).changes === 1,
+    () => database.run(`UPDATE runs SET ${sets} WHERE id = ?${scope.sql}`, ...values, id, ...scope.values).changes === 1,
   );
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import * as z from 'zod/mini';
 import type { AgentId, RunId, SessionId, TenantId } from '../contracts/ids.ts';
 import type { Database } from './database.ts';
@@ -19,6 +20,7 @@ export interface SessionFilter {
   readonly limit?: number;
 }
 
+/** Of one tenant when opened for it: then a session of another is as unknown as one that never was. */
 export interface Sessions {
   /** Creating one that exists changes nothing. */
   create(row: SessionRow): void;
@@ -31,30 +33,36 @@ export interface Sessions {
 
 const rowShape = z.object({ id: z.string(), tenant: z.string(), agent: z.string(), created_ms: z.int(), last_run: z.nullable(z.string()) });
 
-export function openSessions(database: Database): Sessions {
+export function openSessions(database: Database, tenant?: TenantId): Sessions {
+  const mine = tenant === undefined ? '' : ' AND tenant = ?';
+  const owner = tenant === undefined ? [] : [tenant];
   const list = (filter: SessionFilter): SessionRow[] => {
+    if (tenant !== undefined && filter.tenant !== tenant) return [];
     const agent = filter.agent === undefined ? '' : 'AND agent = ?';
     const before = filter.before === undefined ? '' : 'AND id < ?';
     const values = [filter.tenant, filter.agent, filter.before, filter.limit ?? 50].filter((value) => value !== undefined);
     return database.all(`SELECT * FROM sessions WHERE tenant = ? ${agent} ${before} ORDER BY id DESC LIMIT ?`, ...values).map(parseRow);
   };
   return {
-    create: (row) =>
-      void database.run(
+    create: (row) => {
+      assert.ok(tenant === undefined || row.tenant === tenant, `a session of tenant ${row.tenant} is written as one of ${tenant}`);
+      database.run(
         'INSERT INTO sessions (id, tenant, agent, created_ms, last_run) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
         row.id,
         row.tenant,
         row.agent,
         row.createdMs,
         row.lastRun ?? null,
-      ),
-    setLastRun: (id, run) => database.relaxed(() => database.run('UPDATE sessions SET last_run = ? WHERE id = ?', run, id).changes === 1),
+      );
+    },
+    setLastRun: (id, run) =>
+      database.relaxed(() => database.run(`UPDATE sessions SET last_run = ? WHERE id = ?${mine}`, run, id, ...owner).changes === 1),
     get: (id) => {
-      const row = database.get('SELECT * FROM sessions WHERE id = ?', id);
+      const row = database.get(`SELECT * FROM sessions WHERE id = ?${mine}`, id, ...owner);
       return row === undefined ? undefined : parseRow(row);
     },
     list,
-    latest: (tenant, agent) => list({ tenant, agent, limit: 1 })[0],
+    latest: (of, agent) => list({ tenant: of, agent, limit: 1 })[0],
   };
 }
 

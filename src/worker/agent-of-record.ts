@@ -19,7 +19,7 @@ export async function agentOfRecord(
   };
   const config = agentConfig.parse(parse((await textOf('agent.yaml')) ?? 'version: 1'));
   const pins = await textOf('mcp.json');
-  const at = (folder: string): string => path.resolve(ctx.home.root, folder);
+  const at = (folder: string): string => path.resolve(ctx.home.tenantRoot(item.tenant), folder);
   return {
     id: item.agent,
     dir: ctx.home.agentDir(item.tenant, item.agent),

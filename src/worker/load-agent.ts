@@ -7,6 +7,7 @@ import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
 import type { ParsedYaml } from '../state/yaml-file.ts';
+import { refuseForeignFolders } from './foreign-folders.ts';
 
 /** An agent as its folder says, before anything is pinned. */
 export interface LoadedAgent {
@@ -45,9 +46,11 @@ export async function loadAgent(
   const read = await readYamlFile(path.join(dir, 'agent.yaml'), agentConfig);
   if (read === undefined) throw await unknownAgent(home, tenant, agent);
   const config = read.value;
-  const writable = path.resolve(home.root, workspace ?? config.workspace ?? 'workspace');
-  const roots = Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: path.resolve(home.root, folder) }));
+  const base = home.tenantRoot(tenant);
+  const writable = path.resolve(base, workspace ?? config.workspace ?? 'workspace');
+  const roots = Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: path.resolve(base, folder) }));
   refuseHomeAsRoot(home, agent, [{ name: 'workspace', dir: writable }, ...roots]);
+  refuseForeignFolders(home, { tenant, agent, config, workspace: writable });
   const pins = await readYamlFile(path.join(dir, 'mcp.yaml'), mcpPins);
   const notices = [read.notice, pins?.notice].filter((notice) => notice !== undefined);
   return {

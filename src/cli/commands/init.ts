@@ -1,5 +1,5 @@
 import { parseAgentId } from '../../contracts/ids.ts';
-import { printResult, type CliCommand } from '../command.ts';
+import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 
 interface InitFlags {
   readonly agent: string;
@@ -13,6 +13,28 @@ const realModel = [
   '  export ANTHROPIC_API_KEY=…       then: clawhold config set model anthropic/claude-haiku-4-5',
   '  ollama pull qwen3:4b             then: clawhold config set model ollama/qwen3:4b',
 ];
+
+function nextSteps({ app }: CommandContext, agent: string): string[] {
+  const tenant = app.tenant === 'default' ? '' : ` --tenant ${app.tenant}`;
+  return [
+    '',
+    'Next:',
+    `  clawhold ask${tenant}${agent === 'main' ? '' : ` --agent ${agent}`} "hello"`,
+    `  clawhold agents show${tenant} ${agent}`,
+  ];
+}
+
+/** Another tenant than `default` must be there already, so its home is too. @throws FixRequestError otherwise. */
+async function rootFor({ app }: CommandContext, folder: string): Promise<string> {
+  if (app.tenant === 'default') return folder;
+  const [{ homeAt }, { openTenants }, path] = await Promise.all([
+    import('../../state/home.ts'),
+    import('../../state/tenants.ts'),
+    import('node:path'),
+  ]);
+  openTenants(homeAt(path.join(folder, '.clawhold'))).require(app.tenant);
+  return folder;
+}
 
 export const command: CliCommand = {
   configure(verb, context) {
@@ -33,17 +55,14 @@ export const command: CliCommand = {
         import('node:fs/promises'),
       ]);
       const detected = await detectModels({ env: app.env });
-      const home = createHome(path.resolve(app.cwd, folder));
+      const home = createHome(await rootFor(context, path.resolve(app.cwd, folder)));
       const made = await fillHome(home, detected);
       const dir = await makeAgent(home, { tenant: app.tenant, agent, template: flags.template });
-      await fs.mkdir(path.join(home.root, 'workspace'), { recursive: true });
+      await fs.mkdir(path.join(home.tenantRoot(app.tenant), 'workspace'), { recursive: true });
       const lines = [
         `Made ${home.dir} with the agent "${agent}" (template ${flags.template}).`,
         detected.sentence,
-        '',
-        'Next:',
-        `  clawhold ask${agent === 'main' ? '' : ` --agent ${agent}`} "hello"`,
-        `  clawhold agents show ${agent}`,
+        ...nextSteps(context, agent),
         ...(detected.isScripted ? ['', ...realModel] : []),
         '',
         `Who it is and what it may do stands in ${path.join(path.relative(app.cwd, dir) || '.', 'SOUL.md')} and agent.yaml beside it.`,

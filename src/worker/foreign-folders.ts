@@ -1,0 +1,60 @@
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import type { AgentConfig } from '../contracts/config.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import type { AgentId, TenantId } from '../contracts/ids.ts';
+import type { Home } from '../state/home.ts';
+
+interface AgentFolders {
+  readonly tenant: TenantId;
+  readonly agent: AgentId;
+  readonly config: AgentConfig;
+  /** Absolute. */
+  readonly workspace: string;
+}
+
+/**
+ * Tenants have nothing in common: every folder and file that an agent of another tenant than `default` names lies in its
+ * tenant's own root, links followed. Agents of `default` cannot reach those roots, because they are closed to them.
+ * @throws FixRequestError otherwise.
+ */
+export function refuseForeignFolders(home: Home, { tenant, agent, config, workspace }: AgentFolders): void {
+  if (tenant === 'default') return;
+  const base = home.tenantRoot(tenant);
+  for (const { name, dir } of [{ name: 'the root "workspace"', dir: workspace }, ...foldersOf(config, base)]) {
+    if (isWithin(dir, base) && isWithin(realPlace(dir), realPlace(base))) continue;
+    throw new FixRequestError(
+      'worker.foreign-root',
+      `Agent ${agent} of tenant ${tenant} names ${dir} as ${name}, which lies outside ${base}, and tenants share no folder. Put it there.`,
+    );
+  }
+}
+
+interface NamedFolder {
+  readonly name: string;
+  readonly dir: string;
+}
+
+function foldersOf({ roots, mcp, sandbox }: AgentConfig, base: string): NamedFolder[] {
+  const { rootfs, tarball } = sandbox?.image ?? {};
+  const named: readonly (readonly [string, string | undefined])[] = [
+    ...Object.entries(roots ?? {}).map(([name, folder]) => [`the root "${name}"`, folder] as const),
+    ...Object.entries(mcp ?? {}).map(([name, { folder }]) => [`the folder of the MCP server "${name}"`, folder] as const),
+    ['the image', rootfs ?? tarball],
+  ];
+  return named.flatMap(([name, folder]) => (folder === undefined ? [] : [{ name, dir: path.resolve(base, folder) }]));
+}
+
+function isWithin(dir: string, base: string): boolean {
+  return dir === base || dir.startsWith(base + path.sep);
+}
+
+/** Where a path leads, links followed as far as it exists. */
+function realPlace(dir: string): string {
+  try {
+    return realpathSync(dir);
+  } catch {
+    // silent-ok: what is not there yet will be made in the nearest folder that is.
+    return path.dirname(dir) === dir ? dir : path.join(realPlace(path.dirname(dir)), path.basename(dir));
+  }
+}
