@@ -6,6 +6,7 @@ import { generatedParts, withPart } from '../build/generated-docs.ts';
 import { agentConfig, clawholdConfig, defaultLimits, llmConfig, mcpPins, policyFile } from '../src/contracts/config.ts';
 import { brokerPolicy } from '../src/contracts/broker-config.ts';
 import { ledgerEvents } from '../src/contracts/ledger.ts';
+import { tenantConfig } from '../src/contracts/tenant.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
 import { sectionOf, tableRows } from './documents/read-markdown.ts';
 import { schemaFields, topFields } from './documents/schema-fields.ts';
@@ -18,6 +19,7 @@ const configFiles = {
   'llm.yaml': llmConfig,
   'agent.yaml': agentConfig,
   'policy.yaml': policyFile,
+  'tenant.yaml': tenantConfig,
   'broker.yaml': brokerPolicy,
   'mcp.yaml': mcpPins,
 };
@@ -113,6 +115,7 @@ test('every relative link in the documents leads to a file', () => {
     'docs/glossary.md',
     'docs/quickstart.md',
     'docs/secrets-and-egress.md',
+    'docs/tenants.md',
     'docs/security/THREAT_MODEL.md',
     'docs/security/small-box.md',
     'bench/README.md',

@@ -36,6 +36,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/secrets.ts'),
   },
   {
+    name: 'tokens',
+    summary: 'let programs in: make, list, rotate and revoke API tokens',
+    load: async () => await import('./commands/tokens.ts'),
+  },
+  { name: 'tenants', summary: 'make, show, change, suspend and delete tenants', load: async () => await import('./commands/tenants.ts') },
+  {
     name: 'sandbox',
     summary: 'list, probe and explain sandboxes, or run one command in one',
     load: async () => await import('./commands/sandbox.ts'),

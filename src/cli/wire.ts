@@ -55,6 +55,8 @@ export function wire({ env, cwd, tenant = parseTenantId('default') }: WireOption
       return createRedactor({ secrets: held, patterns: (await files.config()).redaction?.patterns ?? [] });
     }),
     secrets: once(async () => {
+      // Opening the home tells whether there is such a tenant.
+      if (tenant !== 'default') await files.home();
       const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
       return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
@@ -116,7 +118,7 @@ function fileParts({ env, cwd, tenant, notices }: Base): Pick<App, 'home' | 'con
   const home = once(async () => {
     const { findHome } = await import('../state/home.ts');
     const found = findHome(cwd, env['CLAWHOLD_HOME']);
-    if (found !== undefined && tenant !== 'default') (await import('../state/tenants.ts')).openTenants(found).require(tenant);
+    if (found !== undefined && tenant !== 'default') (await import('../state/tenants.ts')).openTenants(found).existing(tenant);
     if (found !== undefined) return found;
     const message = `There is no .clawhold in ${cwd} or above it. Make one with "clawhold init", or set CLAWHOLD_HOME.`;
     throw new FixRequestError('cli.no-home', message);

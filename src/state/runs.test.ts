@@ -187,3 +187,32 @@ test('sessions are listed newest first, by tenant and agent', () => {
   assert.deepEqual(sessions.get(made[0]!.id), made[0]);
   assert.equal(sessions.latest(parseTenantId('other'), scout), undefined);
 });
+
+test('opened for a tenant, a run of another is as unknown as one that never was, to every function', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const mine = row(1, { tenant: parseTenantId('acme') });
+  openRuns(database).insert(mine);
+  const theirs = openRuns(database, parseTenantId('beta'));
+
+  assert.equal(theirs.get(mine.id), undefined);
+  assert.deepEqual([theirs.list(), theirs.list({ tenant: mine.tenant }), theirs.list({ session })], [[], [], []]);
+  assert.equal(theirs.latest(), undefined);
+  assert.equal(theirs.update(mine.id, { state: 'done' }), false);
+  assert.equal(theirs.update(mine.id, {}), false);
+  assert.equal(theirs.takeOver(mine.id, undefined, 'me'), false);
+  assert.equal(theirs.remove(mine.id), false);
+  for (const write of [theirs.insert, theirs.put, theirs.accept]) assert.throws(() => write(mine), /written as one of beta/);
+  assert.deepEqual(openRuns(database, mine.tenant).get(mine.id), mine);
+});
+
+test('an accepted run is put once and never replaces a row that is there', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const accepted = row(1);
+
+  const first = runs.accept(accepted);
+  runs.update(accepted.id, { state: 'running' });
+  const second = runs.accept(accepted);
+
+  assert.deepEqual([first, second, runs.get(accepted.id)?.state], [true, false, 'running']);
+});

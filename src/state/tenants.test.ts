@@ -25,7 +25,7 @@ test('default is there without a file, and nothing else is', () => {
   assert.deepEqual(tenants.list(), ['default']);
   assert.deepEqual(tenants.get(parseTenantId('default')), { id: 'default', config: { version: 1 }, isActive: true });
   assert.equal(tenants.get(acme), undefined);
-  assert.throws(() => tenants.require(acme), { code: 'state.unknown-tenant', remedy: 'fix-request' });
+  assert.throws(() => tenants.existing(acme), { code: 'state.unknown-tenant', remedy: 'fix-request' });
 });
 
 test('a made tenant has folders of its own that only the owner may enter', async () => {

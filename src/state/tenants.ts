@@ -43,12 +43,12 @@ export interface Tenants {
   /** Undefined when there is none. @throws InvalidFileError when its file is wrong: then it starts nothing. */
   get(id: TenantId): Tenant | undefined;
   /** @throws FixRequestError when there is no such tenant; as `get` besides. */
-  require(id: TenantId): Tenant;
+  existing(id: TenantId): Tenant;
   /** @throws FixRequestError when the name is taken. */
   create(id: TenantId, config?: TenantConfig): Promise<TenantChange>;
   /** Changes the file and keeps its comments. @throws FixRequestError when there is no such tenant. */
   edit(id: TenantId, change: (editor: YamlEditor) => void): Promise<TenantChange>;
-  /** Takes its folders away; returns where they are now. `isErased`: nowhere. @throws FixRequestError as `require`, and for `default`. */
+  /** Takes its folders away; returns where they are now. `isErased`: nowhere. @throws FixRequestError as `existing`, and for `default`. */
   remove(id: TenantId, how: { readonly nowMs: number; readonly isErased: boolean }): readonly string[];
 }
 
@@ -66,7 +66,7 @@ export function openTenants(home: Home): Tenants {
     parsed.set(id, { text, config });
     return tenantOf(id, config);
   };
-  const require: Tenants['require'] = (id) => {
+  const existing: Tenants['existing'] = (id) => {
     const tenant = get(id);
     if (tenant === undefined) throw unknownTenant(id);
     return tenant;
@@ -74,10 +74,10 @@ export function openTenants(home: Home): Tenants {
   return {
     list: () => listTenants(home),
     get,
-    require,
+    existing,
     create: async (id, config) => await create(home, id, config ?? { version: 1 }),
     edit: async (id, change) => {
-      // Not `require`: a wrong file must be correctable.
+      // Not `existing`: a wrong file must be correctable.
       if (readTenantFile(home, id) === undefined && id !== 'default') throw unknownTenant(id);
       makeDurableDir(home.tenantDir(id));
       const edited = await editYamlFile(fileOf(home, id), tenantConfig, change);

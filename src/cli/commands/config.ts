@@ -22,7 +22,7 @@ export const command: CliCommand = {
       .action(async () => await validate(context));
     verb
       .command('schema [name]')
-      .description('JSON Schema of clawhold, llm, agent or policy files')
+      .description('JSON Schema of clawhold, llm, agent, policy or tenant files')
       .action(async (name: string | undefined) => await schema(context, name));
     verb
       .command('path')

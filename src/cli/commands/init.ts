@@ -32,7 +32,7 @@ async function rootFor({ app }: CommandContext, folder: string): Promise<string>
     import('../../state/tenants.ts'),
     import('node:path'),
   ]);
-  openTenants(homeAt(path.join(folder, '.clawhold'))).require(app.tenant);
+  openTenants(homeAt(path.join(folder, '.clawhold'))).existing(app.tenant);
   return folder;
 }
 

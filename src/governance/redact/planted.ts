@@ -55,6 +55,7 @@ export const plantedSecrets: readonly Planted[] = [
   bare('Google OAuth secret', `GOCSPX-${letters(mixed, 28)}`, 'google-key'),
   bare('Stripe key', `sk_live_${letters(mixed, 24)}`, 'stripe-key'),
   bare('Stripe restricted key', `rk_test_${letters(mixed, 24)}`, 'stripe-key'),
+  bare('Clawhold token', `clh_${letters(mixed, 43)}`, 'clawhold-token'),
   bare('npm token', `npm_${letters(mixed, 36)}`, 'npm-token'),
   framed('npm token in .npmrc', ['//registry.npmjs.org/:_authToken=', letters(`${hex}-`, 36), '\n'], 'assignment'),
   bare('PyPI token', `pypi-${letters(mixed, 60)}`, 'pypi-token'),

@@ -54,6 +54,7 @@ export const tokenShapes: readonly Shape[] = [
     hints: ['_live_', '_test_', 'whsec_'],
     regex: /(?<![A-Za-z0-9])(?:(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{24,})/g,
   },
+  { name: 'clawhold-token', hints: ['clh_'], regex: /(?<![A-Za-z0-9])clh_[A-Za-z0-9_-]{43}/g },
   { name: 'npm-token', hints: ['npm_'], regex: /(?<![A-Za-z0-9])npm_[A-Za-z0-9]{36,}/g },
   { name: 'pypi-token', hints: ['pypi-'], regex: /(?<![A-Za-z0-9])pypi-[A-Za-z0-9_-]{50,}/g },
   { name: 'huggingface-token', hints: ['hf_'], regex: /(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}/g },
