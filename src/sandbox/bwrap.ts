@@ -5,6 +5,7 @@ import { type CgroupPlaces, findCgroups, readCgroupSource } from './host/find-cg
 import { checkLimits } from './host/check-limits.ts';
 import { newLocks } from './host/locks.ts';
 import { openFifoStock, prepareRuntimeDir } from './host/registry.ts';
+import { findLeakedFds } from './bwrap/cover-leaked-fds.ts';
 import { type Bwrap, findBwrap } from './bwrap/find-bwrap.ts';
 import { prepareKit } from './bwrap/kit.ts';
 import { startBwrap, type StartBwrapContext } from './bwrap/start-bwrap.ts';
@@ -80,6 +81,7 @@ async function prepareContext(options: BwrapOptions, locks: ReturnType<typeof ne
     bwrap,
     kit: await prepareKit(options.runtimeDir),
     cgroups: findCgroups(readCgroupSource()),
+    leakedFds: findLeakedFds(),
     filter: options.filter ?? encodeFilter(buildFilter(machine)),
     ...(options.editArgs === undefined ? {} : { editArgs: options.editArgs }),
   };

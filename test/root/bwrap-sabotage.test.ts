@@ -158,3 +158,24 @@ test('a program in the place of bwrap that only runs the command is found out', 
   assert.equal(readFileSync(path.join(workspace, 'attack')).length > 0, true);
   rmSync('/tmp/clawhold-fake-ran', { force: true });
 });
+
+test('a first process that did not put itself under the limits is found out, and nothing runs', { skip }, async (t) => {
+  const workspace = newWorkspace(owner, attacks);
+  t.after(() => rmSync(workspace, { recursive: true }));
+  const spec = { label: 'sabotage', workspace, limits: {}, network: 'none' as const };
+  const withDoors = (doors: string) => openBwrap({ runtimeDir, editArgs: (args) => args.with(-1, doors) }).start(spec);
+
+  await assert.rejects(withDoors(''), /is not under its limits/);
+  await assert.rejects(withDoors('0'), /is not under its limits/);
+  await assert.rejects(withDoors('7'), SandboxUnavailableError);
+  assert.equal(existsSync(path.join(workspace, '.clawhold')), false);
+});
+
+test('a command finds no door of a resource group: it has three descriptors, and its group is the sandbox', { skip }, async (t) => {
+  const { sandbox } = await weakened(t, {});
+
+  const result = await sandbox.exec(['sh', '-c', 'ls -l /proc/1/fd /proc/$$/fd; cat /proc/self/cgroup']);
+
+  assert.doesNotMatch(text(result.stdout), /tasks|cgroup\.procs/);
+  assert.match(text(result.stdout), /pids:\/.*clawhold-bwrap-|0::\//);
+});

@@ -6,14 +6,17 @@ type Stdio = Extract<StdioOptions, unknown[]>;
 const closeOnExec = 0o2000000;
 
 /**
- * A child gets every descriptor of this process that is not marked close-on-exec; those that Node opens are, those that
- * this process itself was started with need not be, and bwrap passes all of them on. Each is covered by /dev/null.
- * Call `done` after the spawn.
+ * Descriptors of this process that a child gets because they are not marked close-on-exec: those that Node opens are
+ * marked, those that this process itself was started with need not be. To be asked once, since no more can appear.
  */
-export function coverLeakedFds(stdio: Stdio): { readonly stdio: Stdio; done(): void } {
-  const leaked = readdirSync('/proc/self/fd')
+export function findLeakedFds(): readonly number[] {
+  return readdirSync('/proc/self/fd')
     .map(Number)
     .filter((fd) => fd >= 3 && isInherited(fd));
+}
+
+/** bwrap passes on whatever it gets, so each leaked descriptor is covered by /dev/null. Call `done` after the spawn. */
+export function coverLeakedFds(stdio: Stdio, leaked: readonly number[]): { readonly stdio: Stdio; done(): void } {
   if (leaked.length === 0) return { stdio, done: () => {} };
   const nothing = openSync('/dev/null', 'r');
   const covered: Stdio = [...stdio];

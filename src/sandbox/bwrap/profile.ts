@@ -14,10 +14,12 @@ export interface ProfileInput {
   readonly features: ReadonlySet<string>;
   /** `ulimit -u` holds the number of processes, where no cgroup does. */
   readonly processesByRlimit: boolean;
+  /** Descriptors of the resource groups' doors. */
+  readonly doors: readonly number[];
 }
 
-/** Descriptors of the bwrap process; 3 to 8 are the supervisor's. */
-export const bwrapFds = { args: 9, seccomp: 10, info: 11, block: 12 } as const;
+/** Descriptors of the bwrap process itself; those below are the supervisor's. */
+export const bwrapFds = { args: 10, seccomp: 11, info: 12 } as const;
 
 const privateBytes = 268_435_456;
 
@@ -26,7 +28,7 @@ export function bwrapArgs(input: ProfileInput): string[] {
   const { spec } = input;
   const isolation = '--unshare-all --unshare-user --die-with-parent --new-session --as-pid-1';
   const identity = '--uid 1000 --gid 1000 --hostname sandbox --cap-drop ALL --clearenv';
-  const fds = `--seccomp ${bwrapFds.seccomp} --info-fd ${bwrapFds.info} --block-fd ${bwrapFds.block}`;
+  const fds = `--seccomp ${bwrapFds.seccomp} --info-fd ${bwrapFds.info}`;
   return [
     ...words(`${isolation}${input.features.has('disable-userns') ? ' --disable-userns' : ''} ${identity}`),
     ...systemMounts(),
@@ -41,6 +43,7 @@ export function bwrapArgs(input: ProfileInput): string[] {
     ...(spec.network === 'none' ? [] : bind('--ro-bind', spec.network.egressSocketDir, egressInside)),
     ...words(`--remount-ro /dev --remount-ro / --chdir / ${fds} -- /run/clawhold/sh /run/clawhold/supervisor`),
     ...supervisorArgs({
+      doors: input.doors,
       ...(spec.limits.openFiles === undefined ? {} : { openFiles: spec.limits.openFiles }),
       ...(spec.limits.diskBytes === undefined ? {} : { fileBytes: spec.limits.diskBytes }),
       ...(spec.limits.processMemoryBytes === undefined ? {} : { processMemoryBytes: spec.limits.processMemoryBytes }),

@@ -1,5 +1,5 @@
-import { reasonOf } from '../../contracts/errors.ts';
 import { openSupervisorEnds } from '../channel/fifos.ts';
+import { doorFds } from '../channel/supervisor.ts';
 import type { CgroupPlaces } from '../host/find-cgroups.ts';
 import { announceMove, groupFolders, openGroup, removeGroups, type ResourceGroup } from '../host/resource-group.ts';
 import { identifyProcess } from '../host/process-identity.ts';
@@ -18,6 +18,7 @@ export interface StartBwrapContext {
   readonly kit: Kit;
   readonly cgroups: CgroupPlaces | undefined;
   readonly filter: Uint8Array;
+  readonly leakedFds: readonly number[];
   /** Sabotage tests weaken the profile here and see the attack succeed; nothing else sets it. */
   readonly editArgs?: (args: string[]) => string[];
 }
@@ -25,40 +26,31 @@ export interface StartBwrapContext {
 /** @throws SandboxUnavailableError with the reason; nothing has run and nothing remains then. */
 export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
   await using stack = new AsyncDisposableStack();
-  const announced = context.cgroups === undefined ? undefined : announceMove();
+  if (context.cgroups !== undefined) void announceMove(context.cgroups);
   const prepared = await prepareSandbox(context.prepare, spec, stack);
   const group = await openLimits(context, prepared, stack);
-  const bwrap = launch(context, prepared);
+  const bwrap = launch(context, prepared, group);
   stack.defer(async () => endProcess(bwrap, group));
   prepared.registration.update({ processes: [identifyProcess(bwrap.pid)].filter((found) => found !== undefined) });
-  const innerPid = await Promise.race([bwrap.innerPid, bwrap.ended.then(() => -1)]);
-  await announced;
-  await limitOrExplain(bwrap, { group, innerPid });
-  bwrap.proceed();
   void bwrap.ended.then((said) => prepared.channel.markGone(said === '' ? 'bwrap ended' : said));
   const giveUp = async (): Promise<string> => {
     bwrap.kill();
     return await bwrap.ended;
   };
   await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
+  const innerPid = await bwrap.innerPid;
+  refuseUnlimited(group, innerPid);
   return await finishSandbox(prepared, { group, memberPid: innerPid, stack });
 }
 
-/** PID 1 waits with its mounts made, so all that it starts is under the limits. One that cannot be put under them never goes on. */
-async function limitOrExplain(
-  bwrap: BwrapProcess,
-  limited: { readonly group: ResourceGroup | undefined; readonly innerPid: number },
-): Promise<void> {
-  if (limited.innerPid < 0) return;
-  try {
-    limited.group?.add(limited.innerPid);
-  } catch (error) {
-    bwrap.kill();
-    const said = await bwrap.ended;
-    throw new SandboxUnavailableError('bwrap', said === '' ? reasonOf(error) : said, 'See docs/sandboxes.md for what it needs', {
-      cause: error,
-    });
-  }
+/** PID 1 put itself under the limits before it did anything else. That is its word; this looks. */
+function refuseUnlimited(group: ResourceGroup | undefined, innerPid: number): void {
+  if (innerPid > 0 && (group?.isMember(innerPid) ?? true)) return;
+  throw new SandboxUnavailableError(
+    'bwrap',
+    `its first process ${innerPid} is not under its limits`,
+    'See docs/sandboxes.md for what it needs',
+  );
 }
 
 /** Written down before anything that it names exists. */
@@ -72,21 +64,24 @@ async function openLimits(context: StartBwrapContext, prepared: Prepared, stack:
   return openGroup(context.cgroups, name, limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses });
 }
 
-function launch(context: StartBwrapContext, prepared: Prepared): BwrapProcess {
+function launch(context: StartBwrapContext, prepared: Prepared, group: ResourceGroup | undefined): BwrapProcess {
   const args = bwrapArgs({
     kit: context.kit,
     spec: prepared.spec,
     workspaceFolder: prepared.workspace.folder,
     masks: prepared.mounts,
     features: context.bwrap.features,
+    doors: doorFds.slice(0, group?.folders.length ?? 0),
     processesByRlimit: context.cgroups?.controllers.pids === undefined,
   });
   return spawnBwrap({
     executable: context.bwrap.executable,
     args: context.editArgs?.(args) ?? args,
     filter: context.filter,
+    leakedFds: context.leakedFds,
     user: prepared.user,
     supervisorFds: openSupervisorEnds(prepared.fifos),
+    doors: group?.openDoors() ?? [],
   });
 }
 

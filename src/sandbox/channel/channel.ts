@@ -28,6 +28,7 @@ interface Running {
 
 /** A supervisor that does not answer a kill within this time is stopped with its sandbox. */
 const killAnswerMs = 3000;
+const mostComplaint = 4096;
 /** The kernel's default `fs.pipe-max-size`. */
 const largestPipeBytes = 1_048_576;
 
@@ -43,6 +44,9 @@ export class Channel {
   readonly #ready = Promise.withResolvers<void>();
   readonly #gone = Promise.withResolvers<string>();
   readonly #words = new Map<string, () => void>();
+  #isReady = false;
+  /** What came as an error before the first command: from whoever sets the sandbox up. */
+  #complaint = '';
   #counts: ((count: number) => void)[] = [];
   #running: Running | undefined;
   #goneReason: string | undefined;
@@ -57,7 +61,7 @@ export class Channel {
     this.#requests = new Socket({ fd: ends.requests, readable: false, writable: true });
     this.#kills = new Socket({ fd: ends.kills, readable: false, writable: true });
     this.#stdout.on('data', (bytes) => this.#running?.command.onStdout(bytes));
-    this.#stderr.on('data', (bytes) => this.#running?.command.onStderr(bytes));
+    this.#stderr.on('data', (bytes) => this.#takeStderr(bytes));
     this.#replies.on(
       'data',
       newLineReader((line) => this.#receive(line)),
@@ -127,11 +131,12 @@ export class Channel {
 
   markGone(reason: string): void {
     if (this.#goneReason !== undefined) return;
-    this.#goneReason = reason;
     this.#drain();
-    this.#gone.resolve(reason);
-    this.#ready.reject(new Error(reason));
-    if (this.#running !== undefined) this.#finish(this.#running, { kind: 'gone', reason });
+    const why = this.#complaint === '' ? reason : `${reason}: ${this.#complaint.trim()}`;
+    this.#goneReason = why;
+    this.#gone.resolve(why);
+    this.#ready.reject(new Error(why));
+    if (this.#running !== undefined) this.#finish(this.#running, { kind: 'gone', reason: why });
     for (const socket of this.#sockets()) socket.destroy();
   }
 
@@ -149,7 +154,14 @@ export class Channel {
     else if (this.#running?.id === reply.id) this.#progress(this.#running, reply);
   }
 
+  #takeStderr(bytes: Uint8Array): void {
+    this.#running?.command.onStderr(bytes);
+    if (!this.#isReady && this.#complaint.length < mostComplaint) this.#complaint += Buffer.from(bytes).toString('utf8');
+  }
+
   #restarted(): void {
+    this.#isReady = true;
+    this.#complaint = '';
     this.#ready.resolve();
     this.#counted(0);
     if (this.#running !== undefined) this.#finish(this.#running, { kind: 'lost' });
@@ -202,9 +214,8 @@ export class Channel {
 
   /** Hands over all that has been written so far: once a command has ended, that is all of its output. */
   #drain(): void {
-    const command = this.#running?.command;
-    drainInto(this.#stdout, this.#ends.stdout, (bytes) => command?.onStdout(bytes));
-    drainInto(this.#stderr, this.#ends.stderr, (bytes) => command?.onStderr(bytes));
+    drainInto(this.#stdout, this.#ends.stdout, (bytes) => this.#running?.command.onStdout(bytes));
+    drainInto(this.#stderr, this.#ends.stderr, (bytes) => this.#takeStderr(bytes));
   }
 
   #discard(withInput: boolean): void {

@@ -12,6 +12,13 @@ export interface FifoStock {
 
 const setsAtOnce = 8;
 const refillBelow = 4;
+/** Not while whoever took one starts a sandbox with it: making some starts a process, which takes as long. */
+const refillAfterMs = 100;
+
+function later(refill: () => Promise<void>): void {
+  // silent-ok: the next take tries again and has the reason
+  setTimeout(() => void refill().catch(() => {}), refillAfterMs).unref();
+}
 
 /** `folder` lies on the same file system as those that sets are taken to. */
 export function newFifoStock(folder: string): FifoStock {
@@ -20,6 +27,7 @@ export function newFifoStock(folder: string): FifoStock {
   let filling: Promise<void> | undefined;
 
   async function fill(): Promise<void> {
+    if (ready.length >= refillBelow) return;
     const sets = Array.from({ length: setsAtOnce }, () => path.join(folder, `set-${(made += 1)}`));
     for (const set of sets) {
       mkdirSync(set);
@@ -42,7 +50,7 @@ export function newFifoStock(folder: string): FifoStock {
       const set = ready.pop() ?? '';
       const io = path.join(target, 'io');
       renameSync(set, io);
-      if (ready.length < refillBelow) refill().catch(() => {}); // silent-ok: the next take tries again and has the reason
+      if (ready.length < refillBelow) later(refill);
       return fifosIn(io);
     },
   };

@@ -12,10 +12,17 @@
  * Replies: `R` ready, at the start and whenever runner and keeper were started again; `S id` request read; `X id status`
  * ended, nothing left; `L id status` ended and left processes behind; `C id` no such working folder; `V n` to `q`: n
  * processes run besides the supervisors; `Y word` to any other word, so that the host knows that all before it is done.
+ * With a fifth argument, 5 is 2 at first, and the descriptors that it lists are the doors of the sandbox's resource groups:
+ * the first thing that PID 1 does is to go through them, and to close them.
+ *
  * End of file on the requests ends PID 1, and with it the sandbox: the host is gone.
  */
 export const supervisorScript = `umask 022
 cd /
+if [ "$5" != - ]; then
+  for _fd in $5; do echo 0 >&"$_fd" || exit 43; done
+  exec 0</dev/null 1>/dev/null 5>&2 9>&-
+fi
 ulimit -c 0
 [ "$1" = - ] || ulimit -n "$1"
 [ "$2" = - ] || ulimit -f "$2"
@@ -104,9 +111,16 @@ export function supervisorArgs(limits: {
   readonly fileBytes?: number;
   readonly processMemoryBytes?: number;
   readonly processes?: number;
+  /** Descriptors among `doorFds`; absent where something else puts the supervisor under its limits. */
+  readonly doors?: readonly number[];
 }): string[] {
-  return [shown(limits.openFiles), shown(limits.fileBytes, 512), shown(limits.processMemoryBytes, 1024), shown(limits.processes)];
+  const { openFiles, fileBytes, processMemoryBytes, processes, doors } = limits;
+  const ceilings = [shown(openFiles), shown(fileBytes, 512), shown(processMemoryBytes, 1024), shown(processes)];
+  return [...ceilings, doors === undefined ? '-' : doors.join(' ')];
 }
+
+/** Where doors of resource groups can be: a POSIX shell names descriptors by one digit, and the other ones are taken. */
+export const doorFds: readonly number[] = [0, 1, 9, 5];
 
 function shown(value: number | undefined, unit = 1): string {
   return value === undefined ? '-' : String(Math.max(1, Math.ceil(value / unit)));

@@ -9,8 +9,6 @@ export interface CgroupPlaces {
   readonly controllers: Readonly<Partial<Record<Controller, string>>>;
   /** Counts CPU time. */
   readonly usage?: string;
-  /** A version 2 hierarchy whose groups have `cgroup.kill`, also beside version 1. */
-  readonly kill?: string;
 }
 
 export interface CgroupSource {
@@ -45,8 +43,7 @@ export function groupsOf(source: CgroupSource): ReadonlyMap<string, string> {
 /** Tries every place by making and removing a group in it: rights, delegation and namespaces all decide, none is guessed. */
 export function findCgroups(source: CgroupSource): CgroupPlaces | undefined {
   const places = groupsOf(source);
-  const unified = places.get('unified');
-  return versionOne(places, unified) ?? versionTwo(unified);
+  return versionOne(places) ?? versionTwo(places.get('unified'));
 }
 
 function folderOf(group: { readonly point: string; readonly root: string; readonly group: string | undefined }): string {
@@ -54,7 +51,7 @@ function folderOf(group: { readonly point: string; readonly root: string; readon
   return path.join(point, root !== '/' && name.startsWith(root) ? name.slice(root.length) : name);
 }
 
-function versionOne(places: ReadonlyMap<string, string>, unified: string | undefined): CgroupPlaces | undefined {
+function versionOne(places: ReadonlyMap<string, string>): CgroupPlaces | undefined {
   const usable = (name: string): string | undefined => {
     const folder = places.get(name);
     return folder !== undefined && canMakeGroup(folder) ? folder : undefined;
@@ -64,12 +61,10 @@ function versionOne(places: ReadonlyMap<string, string>, unified: string | undef
   );
   if (found.length === 0) return undefined;
   const usage = usable('cpuacct');
-  const kill = unified !== undefined && canMakeGroup(unified) ? unified : undefined;
   return {
     version: 1,
     controllers: Object.fromEntries(found),
     ...(usage === undefined ? {} : { usage }),
-    ...(kill === undefined ? {} : { kill }),
   };
 }
 
@@ -82,7 +77,7 @@ function versionTwo(unified: string | undefined): CgroupPlaces | undefined {
     const given = readText(path.join(folder, 'cgroup.subtree_control')).split(/\s+/);
     const controllers = (['memory', 'pids', 'cpu'] as const).filter((name) => given.includes(name));
     if (controllers.length === 0) continue;
-    return { version: 2, controllers: Object.fromEntries(controllers.map((name) => [name, folder])), usage: folder, kill: folder };
+    return { version: 2, controllers: Object.fromEntries(controllers.map((name) => [name, folder])), usage: folder };
   }
   return undefined;
 }

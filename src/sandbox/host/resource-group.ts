@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,8 +8,9 @@ import { type CgroupPlaces, groupsOf, readCgroupSource, readText, tryWrite } fro
 /** One sandbox's groups, in every hierarchy that is used. */
 export interface ResourceGroup {
   readonly folders: readonly string[];
-  /** With all that it starts from now on. */
-  add(pid: number): void;
+  /** To be given to a process: one that writes `0` into each of them is a member, with all that it starts from then on. */
+  openDoors(): number[];
+  isMember(pid: number): boolean;
   /** Processes killed for memory so far. */
   oomKills(): number;
   /** CPU time of all members so far; undefined where it is not counted. */
@@ -19,7 +20,7 @@ export interface ResourceGroup {
 
 /** The folders that `openGroup` will make: written down before they exist. */
 export function groupFolders(places: CgroupPlaces, name: string): string[] {
-  const parents = new Set([...Object.values(places.controllers), places.usage, places.kill].filter((place) => place !== undefined));
+  const parents = new Set([...Object.values(places.controllers), places.usage].filter((place) => place !== undefined));
   return [...parents].map((parent) => path.join(parent, name));
 }
 
@@ -31,11 +32,22 @@ export function openGroup(places: CgroupPlaces, name: string, limits: SandboxLim
   return {
     ...readings(places.version, { memory: at(places.controllers.memory, ''), usage: at(places.usage, '') }),
     folders,
-    add(pid) {
-      for (const folder of folders) writeFileSync(path.join(folder, 'cgroup.procs'), String(pid));
-    },
+    openDoors: () => openAll(folders.map((folder) => path.join(folder, places.version === 1 ? 'tasks' : 'cgroup.procs'))),
+    isMember: (pid) => folders.every((folder) => readText(path.join(folder, 'cgroup.procs')).split('\n').includes(String(pid))),
     killAll: () => killGroups(folders),
   };
+}
+
+/** The right to move a process is checked when the file is opened, so an unprivileged process can be given it. */
+function openAll(files: readonly string[]): number[] {
+  const opened: number[] = [];
+  try {
+    for (const file of files) opened.push(openSync(file, 'w'));
+    return opened;
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw error;
+  }
 }
 
 function readings(version: 1 | 2, folders: { readonly memory: string; readonly usage: string }): Pick<ResourceGroup, 'oomKills' | 'cpuMs'> {
@@ -53,13 +65,14 @@ function readings(version: 1 | 2, folders: { readonly memory: string; readonly u
 }
 
 /**
- * Moving a process into a group waits for all CPUs of the machine to pass a quiet point (10 ms and more), unless another
- * move was asked for just before. This asks for one that changes nothing, this process into its own group, so that the
- * wait passes while a sandbox is prepared.
+ * Moving a process waits for all CPUs of the machine to pass a quiet point (10 ms and more). Version 1 lets a thread move
+ * itself without. Version 2 does not, unless another move was asked for just before: this asks for one that changes
+ * nothing, this process into its own group, so that the wait passes while a sandbox is prepared.
+ * Source: `cgroup_procs_write_start` of Linux 5.5 and later.
  */
-export async function announceMove(): Promise<void> {
-  const groups = groupsOf(readCgroupSource());
-  const own = groups.get('pids') ?? groups.get('unified');
+export async function announceMove(places: CgroupPlaces): Promise<void> {
+  if (places.version === 1) return;
+  const own = groupsOf(readCgroupSource()).get('unified');
   if (own !== undefined) await writeFile(path.join(own, 'cgroup.procs'), String(process.pid)).catch(() => {}); // silent-ok: only slower
 }
 
@@ -73,7 +86,8 @@ export function joinGroup(pid: number): ResourceGroup {
   return {
     ...readings(version, found),
     folders: [],
-    add: () => {},
+    openDoors: () => [],
+    isMember: () => true,
     killAll: () => killGroups(memory === undefined ? [unified] : [memory]),
   };
 }
