@@ -75,6 +75,38 @@ test('a bundle runs away from node_modules with its assets, ripgrep and build id
   assert.ok(readdirSync(path.join(home, '.cache', 'clawhold', 'compiled')).length > 0);
 });
 
+test('a bundle has the programs of its threads beside it, and the queue’s writer answers in it', async (t) => {
+  const root = scratch(t);
+  const source = path.join(import.meta.dirname, '..', 'src');
+  writeProgram(root);
+  for (const room of ['contracts', 'state']) cpSync(path.join(source, room), path.join(root, 'src', room), { recursive: true });
+  writeFileSync(path.join(root, 'src', 'cli', 'main.ts'), queueProgram);
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1.2.3', commit: 'abc' });
+  const away = path.join(scratch(t), 'moved');
+  cpSync(path.join(root, 'dist'), away, { recursive: true });
+  const home = scratch(t);
+
+  const ran = spawnSync(process.execPath, [path.join(away, 'clawhold.mjs')], { encoding: 'utf8', cwd: home, env: { HOME: home } });
+
+  assert.equal(ran.stderr, '');
+  assert.equal(ran.stdout, 'put true, leased once, in {"text":"work"}\n');
+});
+
+const queueProgram = `
+import { systemClock } from '../contracts/clock.ts';
+import { newTaskId } from '../contracts/ids.ts';
+import { openQueue } from '../state/open-queue.ts';
+async function main() {
+  await using queue = await openQueue({ driver: 'sqlite', file: 'queue.db', clock: systemClock });
+  const message = { tenant_id: 'default', swarm_id: 's', agent_type: 'agent', shard_id: 0, task_id: newTaskId(Date.now()), payload: { text: 'work' }, idempotency_key: 'k' };
+  const [put] = await queue.put([{ message }]);
+  const leases = await queue.lease({ worker: 'w', leaseMs: 1000, max: 5 });
+  await queue.ack(leases[0]);
+  console.log('put ' + put.isNew + ', leased ' + (leases.length === 1 ? 'once' : leases.length) + ', in ' + JSON.stringify(leases[0].message.payload));
+}
+void main();
+`;
+
 /** A built program, how it is run, and the file in which it keeps what was compiled for a verb. */
 async function builtProgram(t: TestContext): Promise<{ dist: string; run(...args: string[]): string; codeOf(verb: string): string }> {
   const root = scratch(t);

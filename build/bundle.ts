@@ -6,6 +6,7 @@ import { copyAssets, keepDirname } from './bundle/assets.ts';
 import { entrySource } from './bundle/entry.ts';
 import { collectLicenses } from './bundle/licenses.ts';
 import { loadBuiltinsLazily } from './bundle/lazy-builtins.ts';
+import { threadEntries } from './bundle/threads.ts';
 import { copyRipgrep, ownRipgrep } from './bundle/ripgrep.ts';
 
 export interface BundleOptions {
@@ -29,7 +30,7 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
   mkdirSync(outdir, { recursive: true });
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { main: 'src/cli/main.ts' },
+    entryPoints: { main: 'src/cli/main.ts', ...threadEntries(path.join(root, 'src')) },
     outdir,
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -54,10 +55,17 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
     },
     plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
   });
-  const program = `${ownUrl}${loadBuiltinsLazily(outputFiles[0]?.text.replace(/^#!.*\n/, '') ?? '')}`;
+  const programs = outputFiles.map(({ path: file, text }) => ({
+    file,
+    text: `${ownUrl}${loadBuiltinsLazily(text.replace(/^#!.*\n/, ''))}`,
+  }));
+  for (const { file, text } of programs) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  const program = programs.find(({ file }) => path.basename(file) === 'main.cjs')?.text ?? '';
   // oxlint-disable-next-line no-control-regex
   if (/[^\x00-\x7f]/.test(program)) throw new Error('The program has characters that are not ASCII, and it is read as if it had none.');
-  writeFileSync(path.join(outdir, 'main.cjs'), program);
   writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource(program));
   chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
   writeFileSync(path.join(outdir, 'LICENSES.txt'), collectLicenses(root, Object.keys(metafile.inputs)));

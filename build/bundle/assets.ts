@@ -4,7 +4,7 @@ import type { Plugin } from 'esbuild';
 
 /**
  * Source reads its assets beside itself, by `import.meta.dirname` or `.url`. In a bundle all code lies in one folder, so those
- * become `<folder>/assets/<where the source was>`, and the assets are copied there.
+ * become `<folder>/assets/<where the source was>`, and the assets are copied there. A thread's program is one of them.
  */
 export function keepDirname(sourceRoot: string): Plugin {
   return {
@@ -16,6 +16,7 @@ export function keepDirname(sourceRoot: string): Plugin {
         const text = readFileSync(file, 'utf8');
         const contents = text
           .replaceAll('import.meta.dirname', `(import.meta.dirname + ${JSON.stringify(`/assets/${relative}`)})`)
+          .replaceAll(/-thread\.ts'(?=, import\.meta\.url)/g, "-thread.cjs'")
           .replaceAll('import.meta.url', `new URL(${JSON.stringify(`assets/${relative}/${path.basename(file)}`)}, import.meta.url).href`);
         return { contents, loader: 'ts' };
       });

@@ -1,0 +1,20 @@
+import { mkdtempSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { TestTime, testQueue, type QueueUnderTest } from './conformance.ts';
+import { openQueue } from '../open-queue.ts';
+import { runQueueProcess } from './fixtures/queue-process.ts';
+
+testQueue('sqlite', async (): Promise<QueueUnderTest> => {
+  const file = path.join(mkdtempSync(path.join(os.tmpdir(), 'queue-')), 'queue.db');
+  const time = new TestTime();
+  const clocks = (): { wallMs: number; monotonicMs: number } => ({ wallMs: time.wallMs, monotonicMs: time.monotonicMs });
+  return {
+    time,
+    open: () => openQueue({ driver: 'sqlite', file, clock: time, monotonicMs: () => time.monotonicMs }),
+    inKilledProcess: async (script, message) => {
+      await runQueueProcess({ file, ...clocks(), script: `${script}-and-die`, message, times: 1 });
+    },
+    putInProcess: (message, times) => runQueueProcess({ file, ...clocks(), script: 'put', message, times }),
+  };
+});

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import type { GivenTask, Moment, Operations } from './operations.ts';
+import { wakeDueTasks } from './due-tasks.ts';
+import { inScope, roundName, scopeValues } from './scope.ts';
+import type { Store } from './store.ts';
+
+type Ask = Operations['lease']['ask'];
+
+/** Of one tenant so many lanes are compared for their first task, those first that waited longest. */
+const maxLanes = 64;
+
+interface Turn {
+  readonly id: number;
+  readonly weight: number;
+  /** How many more of its tasks may be leased. */
+  readonly room: number;
+}
+
+/**
+ * Gives tasks by deficit round robin over the tenants that have a ready task within the scope.
+ *
+ * Each task costs 1 and a tenant's turn is worth its weight, so nothing is ever left over for another round except by the
+ * tenant whose turn it is: tenant and credit of the scope are the whole state of the round. A tenant that is alone gets
+ * everything at once. Rounds of different scopes are independent, or a consumer of one could starve a tenant in another.
+ */
+export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
+  wakeDueTasks(store, at);
+  store.sawMonotonic(at.monotonicMs);
+  const name = roundName(ask.scope);
+  const before = store.database.get('SELECT tenant, credit FROM round WHERE scope = ?', name) as
+    | { tenant: number; credit: number }
+    | undefined;
+  let { tenant, credit } = before ?? { tenant: 0, credit: 0 };
+  const given: GivenTask[] = [];
+  while (given.length < ask.max) {
+    store.writeCounts();
+    const turn = nextTurn(store, ask, credit > 0 ? tenant : tenant + 1);
+    if (turn === undefined) break;
+    const isAlone = turn.id === tenant && credit <= 0;
+    if (turn.id !== tenant || credit <= 0) credit = turn.weight;
+    const atMost = Math.min(isAlone ? Infinity : credit, turn.room, ask.max - given.length);
+    const taken = takeTasks(store, { ask, at, tenant: turn.id, atMost });
+    assert(taken.length > 0, 'a lane whose counter says ready has a ready task');
+    given.push(...taken);
+    ({ id: tenant } = turn);
+    credit = Math.max(0, credit - taken.length);
+  }
+  if (given.length > 0) {
+    store.database.run('INSERT INTO round VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET tenant = ?2, credit = ?3', name, tenant, credit);
+  }
+  return given;
+}
+
+/** The first tenant from `from` on, and around, that may be served. */
+function nextTurn(store: Store, ask: Ask, from: number): Turn | undefined {
+  for (const first of [from, 0]) {
+    const row = store.database.get(
+      `SELECT tenant.id, tenant.weight, coalesce(tenant.max_leased - tenant.leased, 9007199254740991) AS room
+       FROM lane INDEXED BY lane_ready CROSS JOIN tenant ON tenant.id = lane.tenant
+       WHERE lane.ready > 0 AND lane.is_paused = 0 AND lane.tenant >= ?4 AND ${inScope}
+         AND (tenant.max_leased IS NULL OR tenant.leased < tenant.max_leased)
+       ORDER BY lane.tenant LIMIT 1`,
+      ...scopeValues(ask.scope),
+      first,
+    );
+    if (row !== undefined) return row as Turn;
+  }
+  return undefined;
+}
+
+interface Take {
+  readonly ask: Ask;
+  readonly at: Moment;
+  readonly tenant: number;
+  readonly atMost: number;
+}
+
+interface ReadyTask {
+  readonly seq: number;
+  readonly lane: number;
+  readonly priority: number;
+  readonly turn: number;
+}
+
+/** By priority, then turn. */
+function takeTasks(store: Store, take: Take): GivenTask[] {
+  const lanes = store.database.all(
+    `SELECT id FROM lane INDEXED BY lane_ready WHERE ready > 0 AND is_paused = 0 AND lane.tenant = ?4 AND ${inScope} ORDER BY served LIMIT ${maxLanes}`,
+    ...scopeValues(take.ask.scope),
+    take.tenant,
+  ) as { id: number }[];
+  const found = lanes.flatMap(({ id }) => firstTasks(store, id, take.atMost));
+  if (lanes.length > 1) found.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.seq - b.seq);
+  const tasks = found.slice(0, take.atMost);
+  const given = tasks.map((task) => giveTask(store, task, take));
+  const fence = given.at(-1)?.fence ?? 0;
+  for (const lane of new Set(tasks.map((task) => task.lane))) store.database.run('UPDATE lane SET served = ? WHERE id = ?', fence, lane);
+  return given;
+}
+
+export const firstTasksSql = `SELECT seq, lane, priority, turn FROM task INDEXED BY task_ready
+  WHERE lane = ? AND state = 2 ORDER BY priority, turn, seq LIMIT ?`;
+
+function firstTasks(store: Store, lane: number, atMost: number): ReadyTask[] {
+  return store.database.all(firstTasksSql, lane, atMost) as ReadyTask[];
+}
+
+function giveTask(store: Store, { seq, lane }: ReadyTask, { ask, at }: Take): GivenTask {
+  const fence = store.nextFence();
+  const row = store.database.get(
+    `UPDATE task SET state = 3, fence = ?, deliveries = deliveries + 1, worker = ?, end_monotonic_ms = ? WHERE seq = ? RETURNING deliveries`,
+    fence,
+    ask.worker,
+    at.monotonicMs + ask.leaseMs,
+    seq,
+  ) as { deliveries: number };
+  store.move(lane, 'ready', 'leased');
+  const body = store.database.get('SELECT message FROM body WHERE seq = ?', seq) as { message: string };
+  return { message: body.message, fence, delivery: row.deliveries };
+}

@@ -1,0 +1,150 @@
+import type { TaskId, TenantId } from '../../../contracts/ids.ts';
+import type { TaskMessage } from '../../../contracts/task.ts';
+import type { Database } from '../../database.ts';
+import type { Moment } from './operations.ts';
+import type { QueueCounts, QueueScope, TaskFacts, TaskState } from '../../queue.ts';
+import { inScope, scopeValues } from './scope.ts';
+import { states } from './schema.ts';
+
+const columns = `task.seq, state, priority, deliveries, put_ms, due_ms, end_monotonic_ms, worker, reason,
+  (SELECT message FROM body WHERE body.seq = task.seq) AS message`;
+
+interface Row {
+  readonly seq: number;
+  readonly state: number;
+  readonly priority: number;
+  readonly deliveries: number;
+  readonly put_ms: number;
+  readonly due_ms: number | null;
+  readonly end_monotonic_ms: number | null;
+  readonly worker: string | null;
+  readonly reason: string | null;
+  readonly message: string;
+}
+
+const stateNames: readonly TaskState[] = ['scheduled', 'scheduled', 'ready', 'leased', 'done', 'dead'];
+
+type TaskName = { readonly tenant: TenantId } & ({ readonly task: TaskId } | { readonly key: string });
+
+export function readTask(database: Database, who: TaskName, now: Moment): TaskFacts | undefined {
+  const row = database.get(
+    `SELECT ${columns} FROM task WHERE tenant = (SELECT id FROM tenant WHERE name = ?) AND ${'task' in who ? 'id' : 'key'} = ?`,
+    who.tenant,
+    'task' in who ? who.task : who.key,
+  ) as Row | undefined;
+  return row === undefined ? undefined : facts(row, now);
+}
+
+export interface ListFilter extends QueueScope {
+  readonly state: TaskState;
+  readonly after?: TaskId;
+  readonly limit?: number;
+}
+
+const maxPage = 1000;
+
+/** Lane by lane, for the index is by lane; then the oldest of all of them. */
+export function listTasks(database: Database, filter: ListFilter, now: Moment): TaskFacts[] {
+  const limit = Math.min(filter.limit ?? 50, maxPage);
+  const after = filter.after === undefined ? 0 : seqOf(database, filter);
+  const numbers = filter.state === 'scheduled' ? [states.scheduled, states.delayed] : [states[filter.state]];
+  const lanes = database.all(`SELECT id FROM lane WHERE ${inScope}`, ...scopeValues(filter)) as { id: number }[];
+  const found = lanes.flatMap(({ id }) =>
+    numbers.flatMap((state) => {
+      const sql = 'SELECT seq FROM task INDEXED BY task_state WHERE lane = ? AND state = ? AND seq > ? ORDER BY seq LIMIT ?';
+      return (database.all(sql, id, state, after, limit) as { seq: number }[]).map(({ seq }) => seq);
+    }),
+  );
+  return found
+    .toSorted((a, b) => a - b)
+    .slice(0, limit)
+    .map((seq) => facts(database.get(`SELECT ${columns} FROM task WHERE seq = ?`, seq) as Row, now));
+}
+
+/** A task that is gone ends the listing: nothing says what came after it. */
+function seqOf(database: Database, { tenant, after }: ListFilter): number {
+  const row = database.get(
+    'SELECT max(seq) AS seq FROM task WHERE id = ?2 AND (?1 IS NULL OR tenant = (SELECT id FROM tenant WHERE name = ?1))',
+    tenant ?? null,
+    after ?? null,
+  ) as { seq: number | null };
+  return row.seq ?? Number.MAX_SAFE_INTEGER;
+}
+
+function facts(row: Row, now: Moment): TaskFacts {
+  const endMs = row.end_monotonic_ms === null ? undefined : Math.round(now.wallMs + row.end_monotonic_ms - now.monotonicMs);
+  const notBeforeMs = row.state === states.delayed ? endMs : (row.due_ms ?? undefined);
+  return {
+    message: JSON.parse(row.message) as TaskMessage,
+    state: stateNames[row.state] ?? 'dead',
+    priority: row.priority,
+    deliveries: row.deliveries,
+    putMs: row.put_ms,
+    ...(notBeforeMs !== undefined && { notBeforeMs }),
+    ...(row.state === states.leased && endMs !== undefined && { leaseUntilMs: endMs }),
+    ...(row.state === states.leased && row.worker !== null && { worker: row.worker }),
+    ...(row.reason !== null && { lastReason: row.reason }),
+  };
+}
+
+interface CountRow {
+  readonly tenant: TenantId;
+  readonly agentType: string;
+  readonly scheduled: number;
+  readonly ready: number;
+  readonly leased: number;
+  readonly dead: number;
+  readonly isPaused: number;
+  readonly oldestReadyMs: number | null;
+}
+
+/** From the lanes' counters: the number of tasks does not matter. The oldest ready task is the first of a priority. */
+export function readCounts(database: Database, scope: QueueScope): QueueCounts[] {
+  const rows = database.all(
+    `SELECT tenant.name AS tenant, lane.agent_type AS agentType, sum(scheduled) AS scheduled, sum(ready) AS ready,
+       sum(lane.leased) AS leased, sum(dead) AS dead, min(is_paused) AS isPaused, min((
+         WITH RECURSIVE level (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM level WHERE n < 9)
+         SELECT min((SELECT ready_ms FROM task INDEXED BY task_ready WHERE task.lane = lane.id AND state = 2 AND priority = n ORDER BY turn LIMIT 1))
+         FROM level)) AS oldestReadyMs
+     FROM lane JOIN tenant ON tenant.id = lane.tenant WHERE ${inScope} GROUP BY tenant.name, lane.agent_type ORDER BY tenant.name, lane.agent_type`,
+    ...scopeValues(scope),
+  ) as CountRow[];
+  return rows.map((row): QueueCounts => {
+    const counts = {
+      tenant: row.tenant,
+      agentType: row.agentType,
+      scheduled: row.scheduled,
+      ready: row.ready,
+      leased: row.leased,
+      dead: row.dead,
+      isPaused: row.isPaused === 1,
+    };
+    return row.oldestReadyMs === null ? counts : Object.assign(counts, { oldestReadyMs: row.oldestReadyMs });
+  });
+}
+
+/** Whether `lease` may find something: what is ready within the scope, or due for anyone. */
+export function mayLease(database: Database, scope: QueueScope, now: Moment): boolean {
+  if (isAnyDue(database, now)) return true;
+  const row = database.get(
+    `SELECT 1 FROM lane INDEXED BY lane_ready CROSS JOIN tenant ON tenant.id = lane.tenant
+     WHERE ready > 0 AND is_paused = 0 AND ${inScope} AND (max_leased IS NULL OR tenant.leased < max_leased) LIMIT 1`,
+    ...scopeValues(scope),
+  );
+  return row !== undefined;
+}
+
+export function isAnyDue(database: Database, now: Moment): boolean {
+  const row = database.get(
+    `SELECT EXISTS (SELECT 1 FROM task INDEXED BY task_scheduled WHERE state = 0 AND due_ms <= ?)
+       OR EXISTS (SELECT 1 FROM task INDEXED BY task_ends WHERE state IN (1, 3) AND end_monotonic_ms <= ?) AS isDue`,
+    now.wallMs,
+    now.monotonicMs,
+  ) as { isDue: number };
+  return row.isDue === 1;
+}
+
+/** Changes when another connection, of this process or another, committed something. */
+export function dataVersion(database: Database): number {
+  return (database.get('PRAGMA data_version') as { data_version: number }).data_version;
+}

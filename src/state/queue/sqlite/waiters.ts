@@ -1,0 +1,66 @@
+import type { QueueScope } from '../../queue.ts';
+
+export interface WaitersContext {
+  readonly mayLease: (scope: QueueScope) => boolean;
+  /** Whether something is due, or another process committed something since the last time. */
+  readonly hasNews: () => boolean;
+}
+
+interface Waiter {
+  readonly scope: QueueScope;
+  readonly wake: () => void;
+}
+
+/** How long a task that another process put, or that becomes due, may stay unseen. */
+const pollMs = 20;
+
+/** Consumers that wait for something to lease. Only while there are some, news from elsewhere is looked for. */
+export class Waiters implements Disposable {
+  readonly #context: WaitersContext;
+  readonly #waiting = new Set<Waiter>();
+  #poll: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(context: WaitersContext) {
+    this.#context = context;
+  }
+
+  async wait(scope: QueueScope, maxMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isClosed || signal.aborted || this.#context.mayLease(scope)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter: Waiter = { scope, wake: resolve };
+    const timer = setTimeout(resolve, maxMs);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    this.#waiting.add(waiter);
+    this.#poll ??= setInterval(() => this.#look(), pollMs).unref();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(waiter);
+      if (this.#waiting.size === 0) this.#stop();
+    }
+  }
+
+  /** Wakes those that may find something. */
+  check(): void {
+    for (const { scope, wake } of this.#waiting) {
+      if (this.#context.mayLease(scope)) wake();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    for (const { wake } of this.#waiting) wake();
+    this.#stop();
+  }
+
+  #look(): void {
+    if (this.#context.hasNews()) this.check();
+  }
+
+  #stop(): void {
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+}

@@ -1,0 +1,137 @@
+import { Worker } from 'node:worker_threads';
+import { AskHumanError, RetryableError } from '../../../contracts/errors.ts';
+import type { Moment, OperationKind, Operations, Reply, ReplyBatch, Request, RequestBatch } from './operations.ts';
+
+export interface WriterOptions {
+  readonly file: string;
+  readonly now: () => Moment;
+  /** Called when a transaction of this process may have made something ready. */
+  readonly onReady: () => void;
+}
+
+interface Waiter {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Of what broke outside of SQLite. */
+const unknownCode = 0;
+
+/**
+ * The side of the callers: sends requests to the writer's thread, those of one tick together, and settles each when its
+ * transaction is over. The thread starts with the first request, keeps the process alive only while something is
+ * pending, and is started anew when it died.
+ */
+export class Writer implements AsyncDisposable {
+  readonly #options: WriterOptions;
+  readonly #waiters = new Map<number, Waiter>();
+  #worker: Worker | undefined;
+  #outbox: Request[] = [];
+  #next = 0;
+  #closed: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  send<K extends OperationKind>(kind: K, ask: Operations[K]['ask']): Promise<Operations[K]['answer']> {
+    if (this.#closed !== undefined)
+      return Promise.reject(new Error(`The queue ${this.#options.file} is closed: nothing can be asked of it.`));
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(this.#next + this.#outbox.length, { resolve, reject });
+      if (this.#outbox.length === 0) process.nextTick(() => this.#flush());
+      this.#outbox.push({ kind, ask, at: this.#options.now() } as Request);
+    });
+  }
+
+  /** Waits for what was sent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  #flush(): void {
+    const batch: RequestBatch = { first: this.#next, requests: this.#outbox };
+    this.#next += this.#outbox.length;
+    this.#outbox = [];
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin.
+    this.#worker.postMessage(batch);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { file: this.#options.file } });
+    worker.on('message', (batch: ReplyBatch) => this.#settle(worker, batch));
+    worker.on('error', (error) => this.#fail(worker, error));
+    worker.on('exit', () => this.#fail(worker, new Error('its thread ended')));
+    return worker;
+  }
+
+  #settle(worker: Worker, { replies, mayBeReady }: ReplyBatch): void {
+    for (const [number, reply] of replies) {
+      const waiter = this.#waiters.get(number);
+      this.#waiters.delete(number);
+      if ('answer' in reply) waiter?.resolve(reply.answer as never);
+      else waiter?.reject(this.#failure(reply.failure));
+    }
+    if (this.#waiters.size === 0) {
+      worker.unref();
+      this.#onIdle?.();
+    }
+    if (mayBeReady) this.#options.onReady();
+  }
+
+  /** Whether the thread did what was asked nobody knows; asking again is safe, for a put has its key. */
+  #fail(worker: Worker, cause: Error): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    const sent = [...this.#waiters].filter(([number]) => number < this.#next);
+    for (const [number, waiter] of sent) {
+      this.#waiters.delete(number);
+      waiter.reject(
+        new RetryableError(
+          'state.queue-writer-ended',
+          `The writer of the queue ${this.#options.file} ended before it answered: ${cause.message}. Try again: the next request starts a new one.`,
+          { cause },
+        ),
+      );
+    }
+    if (this.#waiters.size === 0) this.#onIdle?.();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#waiters.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
+    this.#worker = undefined;
+    worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin.
+    worker.postMessage(null);
+    await ended;
+  }
+
+  #failure({ code, message }: Extract<Reply, { failure: unknown }>['failure']): Error {
+    const { file } = this.#options;
+    switch (code) {
+      case unknownCode:
+        return new Error(`The queue ${file} failed: ${message}`);
+      case 5:
+      case 6:
+        return new RetryableError(
+          'state.queue-busy',
+          `The queue ${file} is locked by another process for too long: ${message}. Try again.`,
+        );
+      case 11:
+      case 26:
+        return new AskHumanError('state.queue-damaged', `The queue ${file} is damaged: ${message}. Stop, and restore it from a backup.`);
+      default:
+        return new RetryableError(
+          'state.queue-not-written',
+          `The queue ${file} cannot be written: ${message}. Nothing of the request was stored; make room or make it writable, then try again.`,
+        );
+    }
+  }
+}
