@@ -20,7 +20,8 @@ export function checkTask({ message, priority = 5, notBeforeMs, maxDeliveries = 
 function toJson(message: PutTask['message']): string {
   const json = refusing(() => {
     const parsed = taskMessage.safeParse(message);
-    if (parsed.success) return JSON.stringify(parsed.data);
+    // What was given, not what was parsed: that lacks keys such as __proto__, and a payload is nobody's to change.
+    if (parsed.success) return JSON.stringify(message);
     const [issue] = parsed.error.issues;
     throw new Error(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it is not a task message'}`);
   });
