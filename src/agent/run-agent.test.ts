@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LeaseLostError } from '../contracts/lease-lost-error.ts';
 import { GiveUpError, RetryableError } from '../contracts/errors.ts';
 import { ModelError } from '../contracts/model-error.ts';
 import type { ToolResult } from '../contracts/tool.ts';
@@ -181,6 +182,34 @@ test('a human and the clock end a run in their own states', async () => {
     setImmediate(() => controller.abort(new RunStopped(why)));
     assert.deepEqual(endOf(await runInWorld({ answers: [hang], signal: controller.signal })), expected);
   }
+});
+
+test('a run that is given back, or whose lease is lost, gets no end', async () => {
+  const hang = async (signal: AbortSignal): Promise<never> =>
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  for (const reason of [new RunStopped('released'), new LeaseLostError('tsk')]) {
+    const controller = new AbortController();
+    setImmediate(() => controller.abort(reason));
+    await assert.rejects(runInWorld({ answers: [hang], signal: controller.signal }), reason);
+  }
+});
+
+test('a hold that is lost between intent and effect prevents the effect', async () => {
+  let checks = 0;
+  let effects = 0;
+  const acts = testTool('test.act', 'effect', () => {
+    effects += 1;
+    return ok;
+  });
+  const checkHold = (): void => {
+    checks += 1;
+    if (checks === 2) throw new LeaseLostError('tsk');
+  };
+
+  const lost = runInWorld({ answers: [callsOf(['test.act', {}]), { text: 'over' }], tools: [acts], checkHold });
+
+  await assert.rejects(lost, { code: 'state.lease-lost' });
+  assert.deepEqual([checks, effects], [2, 0]);
 });
 
 test('a tool that cannot record its surroundings fails the run, and a record that cannot be made throws', async () => {

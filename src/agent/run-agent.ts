@@ -16,7 +16,7 @@ import { pipelined, type LoopContext } from './loop/pipelined.ts';
 import { recordEvent } from './loop/record.ts';
 import { indexJournal, sandboxDied, type Recorded } from './loop/recorded.ts';
 import type { AgentRun, RunAgentContext } from './run-context.ts';
-import { isRunCancelled, isRunTimedOut } from './run-signal.ts';
+import { isRunCancelled, isRunReleased, isRunTimedOut } from './run-signal.ts';
 
 export interface RunOutcome {
   readonly state: RunState;
@@ -53,7 +53,8 @@ type Ending = Pick<RunOutcome, 'state' | 'reason'> & { readonly code?: string; r
  * `waiting`. A limit ends it `limited`, a failure `failed`, a human `cancelled`, each with what was reached so far.
  *
  * Contract: works the same on a journal that already holds a part of the run: what is recorded is used, only what is
- * missing happens. Failures of model and surroundings end in a state; a failure to record throws.
+ * missing happens. Failures of model and surroundings end in a state; a failure to record throws, and so
+ * does a signal that gives the run back (`RunStopped` with `released`, a lost lease).
  */
 export async function runAgent(given: RunAgentContext, run: AgentRun, signal: AbortSignal): Promise<RunOutcome> {
   const ctx = pipelined(given);
@@ -84,6 +85,7 @@ async function walk(loop: Loop): Promise<Ending> {
       if (ending !== undefined) return ending;
     }
   } catch (error) {
+    if (isRunReleased(loop.signal)) throw loop.signal.reason;
     if (isRunTimedOut(loop.signal))
       return { state: 'limited', code: 'limit.seconds', reason: `the limit of ${loop.run.limits.seconds} seconds is reached` };
     if (isRunCancelled(loop.signal))

@@ -67,6 +67,8 @@ export interface RunAgentContext {
   /** Of a resumed run: the intents that the ledger holds for it. */
   readonly intents: ReadonlyMap<string, RecordedIntent>;
   readonly emit: (event: RunEvent) => void;
+  /** Called when an effect is announced and right before it happens. @throws when this process may not work on the run any more. */
+  readonly checkHold: () => void;
   /** For a replay: what the loop would send and decides, turn by turn. With it, a difference is told and not thrown. */
   readonly observe?: { asked(turn: number, request: Sha256): void; decided(turn: DecidedTurn): void };
 }

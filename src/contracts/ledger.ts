@@ -50,7 +50,16 @@ const principal = z.strictObject({ kind: z.enum(['user', 'service', 'executor'])
 export const ledgerEvents = lazily({
   'run.start': () =>
     z.strictObject({ type: z.literal('run.start'), ...inRun, principal, door: text, inputHash: sha, pinned: sha, model: text }),
-  'run.resumed': () => z.strictObject({ type: z.literal('run.resumed'), ...inRun, principal, from: text, build: text }),
+  'run.resumed': () =>
+    z.strictObject({
+      type: z.literal('run.resumed'),
+      ...inRun,
+      principal,
+      from: text,
+      build: text,
+      /** Of a run that is worked on by leases: whoever held it with a smaller one is replaced. */
+      fence: z.optional(count),
+    }),
   'run.end': () =>
     z.strictObject({
       type: z.literal('run.end'),

@@ -91,3 +91,52 @@ test('a process that is killed between two entries leaves every entry that was a
     Array.from({ length: entries.length }, (_, index) => index),
   );
 });
+
+test('what an earlier holder writes after a later one has taken over does not count', async () => {
+  const file = scratch();
+  const resumed = { kind: 'resumed', atMs: 1, build: 'b', from: 'interrupted', approvals: 'wait' } as const;
+  await using early = await openJournal(file, { fence: 1 });
+  await early.append(value('a'));
+  await using later = await openJournal(file, { fence: 2 });
+  await later.append(resumed);
+  await early.append(value('late'));
+  await later.append(value('b'));
+
+  assert.deepEqual(await readJournal(file), [
+    { ...value('a'), fence: 1 },
+    { ...resumed, fence: 2 },
+    { ...value('b'), fence: 2 },
+  ]);
+});
+
+test('a journal that is taken from a living holder gets a file of its own: late lines go nowhere', async () => {
+  const file = scratch();
+  await using early = await openJournal(file, { fence: 1 });
+  await early.append(value('a'));
+  await using later = await openJournal(file, { fence: 2, isTakenFromLiving: true });
+  await later.append(value('b'));
+  const before = fs.readFileSync(file, 'utf8');
+
+  await early.append(value('late'));
+
+  assert.equal(fs.readFileSync(file, 'utf8'), before);
+  assert.deepEqual(later.entries, [{ ...value('a'), fence: 1 }]);
+});
+
+test('a guard that throws right before a write leaves the file as it was, and ends the journal for its holder', async () => {
+  const file = scratch();
+  let isHeld = true;
+  const guard = (): void => {
+    if (!isHeld) throw new Error('lost');
+  };
+  await using journal = await openJournal(file, { guard });
+  await journal.append(value('a'));
+  isHeld = false;
+
+  const late = journal.append(value('late'));
+
+  await assert.rejects(late, /lost/);
+  isHeld = true;
+  await assert.rejects(journal.append(value('later')), /lost/);
+  assert.deepEqual(await readJournal(file), [value('a')]);
+});

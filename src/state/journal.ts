@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import fs from 'node:fs';
 import { AskHumanError, reasonOf } from '../contracts/errors.ts';
-import type { Journal, JournalEntry } from '../contracts/journal.ts';
+import { newFenceFilter, type Journal, type JournalEntry } from '../contracts/journal.ts';
+import { writeFileAtomic } from './atomic-file.ts';
 import { openLineFile, type LineFileOptions } from './line-file.ts';
 
 export interface OpenJournal extends Journal, AsyncDisposable {
@@ -9,25 +10,42 @@ export interface OpenJournal extends Journal, AsyncDisposable {
   readonly droppedBytes: number;
 }
 
+export interface JournalOptions extends LineFileOptions {
+  /** Stands in every entry that this holder writes. */
+  readonly fence?: number | undefined;
+  /** Whoever wrote it before may still have it open and go on writing: its file is replaced, so that this goes nowhere. */
+  readonly isTakenFromLiving?: boolean;
+}
+
 /**
  * Opens a run's journal for its one writer; the file and its folder are made when missing.
  *
- * Contract: a torn last line is cut off; anything else that is not an entry is damage and is not touched.
+ * Contract: a torn last line is cut off; anything else that is not an entry is damage and is not touched; what an earlier
+ * holder wrote after a later one had taken over is left out.
  * @throws AskHumanError that names file and line when an entry is damaged.
  */
-export async function openJournal(file: string, options: LineFileOptions = {}): Promise<OpenJournal> {
+export async function openJournal(file: string, options: JournalOptions = {}): Promise<OpenJournal> {
+  const { fence } = options;
+  if (options.isTakenFromLiving === true) await replaceJournal(file);
   const target = openLineFile(file, options);
   try {
     return {
       entries: target.size === 0 ? [] : parseEntries(fs.readFileSync(file), file),
       droppedBytes: target.droppedBytes,
-      append: (entry) => target.append(JSON.stringify(entry)),
+      append: (entry) => target.append(JSON.stringify(fence === undefined ? entry : { ...entry, fence })),
       [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
     };
   } catch (error) {
     await target[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Gives the journal a new file with the same whole lines. What a writer adds to the old one from now on is lost to it. */
+async function replaceJournal(file: string): Promise<void> {
+  // silent-ok: there is none yet, so nobody writes to it.
+  const bytes = await fs.promises.readFile(file).catch(() => undefined);
+  if (bytes !== undefined) await writeFileAtomic(file, bytes.subarray(0, bytes.lastIndexOf(10) + 1), { mode: 0o600 });
 }
 
 /**
@@ -44,7 +62,18 @@ function parseEntries(bytes: Buffer, file: string): JournalEntry[] {
   const lines = bytes.toString('utf8').split('\n');
   lines.pop();
   if (!isUtf8(bytes)) throw damaged(`${file}:${1 + lines.findIndex((line) => line.includes('\ufffd'))}`, 'it is not UTF-8');
-  return lines.map((line, index) => parseEntry(line, `${file}:${index + 1}`));
+  return inForce(lines.map((line, index) => parseEntry(line, `${file}:${index + 1}`)));
+}
+
+/** Without what came too late, and without a beginning that another holder began again. */
+function inForce(entries: readonly JournalEntry[]): JournalEntry[] {
+  const held = entries.filter(newFenceFilter());
+  return held.slice(
+    Math.max(
+      0,
+      held.findLastIndex(({ kind }) => kind === 'accepted'),
+    ),
+  );
 }
 
 function parseEntry(line: string, place: string): JournalEntry {

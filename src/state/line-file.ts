@@ -17,6 +17,8 @@ export interface LineFile extends AsyncDisposable {
 
 export interface LineFileOptions {
   readonly io?: AppendIo;
+  /** Called right before each write: when it throws, nothing is written. */
+  readonly guard?: () => void;
   /** The process does nothing else meanwhile, as a command for one run: then syncs in place save the way to another thread. */
   readonly lonelyInPlace?: boolean;
 }

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { newRunId, newSessionId, parseAgentId, parseTenantId, type RunId } from '../contracts/ids.ts';
+import { taskIdOf } from '../contracts/task.ts';
 import { openDatabase } from './database.ts';
 import { createHome } from './home.ts';
 import { rebuildRuns } from './rebuild-runs.ts';
@@ -43,7 +44,16 @@ test('a row comes back as it was, with absent fields absent', () => {
   using database = openDatabase(path.join(scratch(), 'db'));
   const runs = openRuns(database);
   const bare = row(1);
-  const full = row(2, { startedMs: 3, endedMs: 4, costMicroUsd: 0, owner: 'claim', reason: 'because' });
+  const full = row(2, {
+    startedMs: 3,
+    endedMs: 4,
+    costMicroUsd: 0,
+    owner: 'claim',
+    reason: 'because',
+    fence: 2,
+    task: taskIdOf(newRunId(2)),
+    taskFence: 5,
+  });
 
   runs.insert(bare);
   runs.insert(full);
@@ -120,13 +130,19 @@ test('of two processes that take a run over, one gets it', () => {
   const run = row(1, { owner: 'dead' });
   openRuns(one).insert(run);
 
-  const won = [openRuns(one).takeOver(run.id, 'dead', 'a'), openRuns(two).takeOver(run.id, 'dead', 'b')];
+  const won = [
+    openRuns(one).takeOver(run.id, { owner: 'dead' }, { owner: 'a' }),
+    openRuns(two).takeOver(run.id, { owner: 'dead' }, { owner: 'b' }),
+  ];
 
   assert.deepEqual(won, [true, false]);
   assert.equal(openRuns(two).get(run.id)?.owner, 'a');
   const free = row(2);
   openRuns(one).insert(free);
-  assert.deepEqual([openRuns(two).takeOver(free.id, undefined, 'b'), openRuns(one).takeOver(free.id, undefined, 'a')], [true, false]);
+  assert.deepEqual(
+    [openRuns(two).takeOver(free.id, {}, { owner: 'b' }), openRuns(one).takeOver(free.id, {}, { owner: 'a' })],
+    [true, false],
+  );
 });
 
 test('a removed run is gone', () => {
@@ -199,7 +215,7 @@ test('opened for a tenant, a run of another is as unknown as one that never was,
   assert.equal(theirs.latest(), undefined);
   assert.equal(theirs.update(mine.id, { state: 'done' }), false);
   assert.equal(theirs.update(mine.id, {}), false);
-  assert.equal(theirs.takeOver(mine.id, undefined, 'me'), false);
+  assert.equal(theirs.takeOver(mine.id, {}, { owner: 'me' }), false);
   assert.equal(theirs.remove(mine.id), false);
   for (const write of [theirs.insert, theirs.put, theirs.accept]) assert.throws(() => write(mine), /written as one of beta/);
   assert.deepEqual(openRuns(database, mine.tenant).get(mine.id), mine);
@@ -215,4 +231,19 @@ test('an accepted run is put once and never replaces a row that is there', () =>
   const second = runs.accept(accepted);
 
   assert.deepEqual([first, second, runs.get(accepted.id)?.state], [true, false, 'running']);
+});
+
+test('the holder is told by owner and fence: one process that takes a run twice is two holders', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const first = { owner: 'claim', fence: 1 };
+  const second = { owner: 'claim', fence: 2, task: taskIdOf(newRunId(9)), taskFence: 4 };
+  const run = row(1, first);
+  runs.insert(run);
+
+  const taken = [runs.takeOver(run.id, run, second), runs.takeOver(run.id, run, second)];
+
+  assert.deepEqual(taken, [true, false]);
+  assert.deepEqual(runs.get(run.id), { ...run, ...second });
+  assert.deepEqual([runs.isHeldBy(run.id, first), runs.isHeldBy(run.id, second)], [false, true]);
 });

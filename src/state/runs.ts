@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as z from 'zod/mini';
-import type { AgentId, RunId, SessionId, TenantId } from '../contracts/ids.ts';
+import type { AgentId, RunId, SessionId, TaskId, TenantId } from '../contracts/ids.ts';
 import { runStates, type RunItem, type RunState } from '../contracts/run.ts';
 import type { Database, SqlValue } from './database.ts';
 
@@ -27,7 +27,15 @@ export interface RunRow {
   readonly costMicroUsd?: number;
   /** The ledger claim of the process that works on it. */
   readonly owner?: string;
+  /** Grows whenever another holder takes the run over; what a holder writes bears its number. Absent: never leased. */
+  readonly fence?: number;
+  /** By whose lease the owner works, and which delivery. Absent: for a command, which no lease pushes aside. */
+  readonly task?: TaskId;
+  readonly taskFence?: number;
 }
+
+/** Who works on a run. */
+export type RunHolder = Pick<RunRow, 'owner' | 'fence' | 'task' | 'taskFence'>;
 
 /** Fields to change. `null` empties a field that may be absent. */
 export type RunPatch = Partial<Pick<RunRow, 'state' | 'reason' | 'model' | 'turns' | 'toolCalls' | 'inputTokens' | 'outputTokens'>> & {
@@ -35,6 +43,8 @@ export type RunPatch = Partial<Pick<RunRow, 'state' | 'reason' | 'model' | 'turn
   readonly endedMs?: number | null;
   readonly costMicroUsd?: number | null;
   readonly owner?: string | null;
+  readonly task?: TaskId | null;
+  readonly taskFence?: number | null;
 };
 
 export interface RunFilter {
@@ -64,8 +74,10 @@ export interface Runs {
   /** Newest first. */
   list(filter?: RunFilter): RunRow[];
   latest(filter?: RunFilter): RunRow | undefined;
-  /** Makes `to` the owner if the owner is still `from`: of two processes that try, one gets true. */
-  takeOver(id: RunId, from: string | undefined, to: string): boolean;
+  /** Makes `to` the holder if the owner and the fence are still those of `from`: of two that try, one gets true. */
+  takeOver(id: RunId, from: RunHolder, to: RunHolder): boolean;
+  /** Whether owner and fence are still these. */
+  isHeldBy(id: RunId, holder: RunHolder): boolean;
   remove(id: RunId): boolean;
   /** Inserts the row, or replaces all of it: for rows that are rebuilt from files. */
   put(row: RunRow): void;
@@ -90,6 +102,9 @@ const columns: Readonly<Record<keyof RunRow, string>> = {
   outputTokens: 'output_tokens',
   costMicroUsd: 'cost_micro_usd',
   owner: 'owner',
+  fence: 'fence',
+  task: 'task',
+  taskFence: 'task_fence',
 };
 const fields = Object.keys(columns) as (keyof RunRow)[];
 const columnList = Object.values(columns).join(', ');
@@ -115,6 +130,9 @@ const rowShape = z.object({
   output_tokens: z.int(),
   cost_micro_usd: maybeInt,
   owner: z.nullable(z.string()),
+  fence: maybeInt,
+  task: z.nullable(z.string()),
+  task_fence: maybeInt,
 });
 
 export function openRuns(database: Database, tenant?: TenantId): Runs {
@@ -136,12 +154,10 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
     get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values)),
     list: (filter = {}) => list(filter),
     latest: (filter = {}) => list({ ...filter, limit: 1 })[0],
-    takeOver: (id, from, to) =>
-      database.relaxed(
-        () =>
-          database.run(`UPDATE runs SET owner = ? WHERE id = ? AND owner IS ?${scope.sql}`, to, id, from ?? null, ...scope.values)
-            .changes === 1,
-      ),
+    takeOver: (id, from, to) => takeOver(database, { id, from, to, scope }),
+    isHeldBy: (id, { owner = null, fence = null }) =>
+      database.get(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`, id, owner, fence, ...scope.values) !==
+      undefined,
     remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
   };
 }
@@ -173,6 +189,19 @@ function updateRun(database: Database, { id, patch, scope }: Update): boolean {
   return database.relaxed(
     () => database.run(`UPDATE runs SET ${sets} WHERE id = ?${scope.sql}`, ...values, id, ...scope.values).changes === 1,
   );
+}
+
+interface Takeover {
+  readonly id: RunId;
+  readonly from: RunHolder;
+  readonly to: RunHolder;
+  readonly scope: ReturnType<typeof scopeOf>;
+}
+
+function takeOver(database: Database, { id, from, to, scope }: Takeover): boolean {
+  const sql = `UPDATE runs SET owner = ?, fence = ?, task = ?, task_fence = ? WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`;
+  const after = [to.owner ?? null, to.fence ?? null, to.task ?? null, to.taskFence ?? null];
+  return database.relaxed(() => database.run(sql, ...after, id, from.owner ?? null, from.fence ?? null, ...scope.values).changes === 1);
 }
 
 function listRuns(database: Database, filter: RunFilter): RunRow[] {

@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../state/atomic-file.ts';
 import { makeDurableDir } from '../state/durable-dir.ts';
 import { compileOptions } from './compile-options.ts';
 import { finishRun } from './finish-run.ts';
+import type { RunHold } from './hold-run.ts';
 import type { LoadedAgent } from './load-agent.ts';
 import { agentPolicySource } from './policy-sources.ts';
 import type { RunInputs } from './pinned.ts';
@@ -28,6 +29,7 @@ export interface ContinueInput {
   readonly agent: LoadedAgent;
   readonly model: ModelClient;
   readonly tools: OpenTools;
+  readonly hold: RunHold;
   readonly intents: ReadonlyMap<string, RecordedIntent>;
   readonly signal: AbortSignal;
 }
@@ -65,9 +67,10 @@ export async function continueRun(ctx: WorkerContext, input: ContinueInput): Pro
   const { item } = run;
   using stopFile = watchStopFile(ctx.home.runDir(item.tenant, item.runId));
   const timer = new AbortController();
+  const lost = ctx.lease === undefined ? [] : [ctx.lease.signal];
   const timeout = setTimeout(() => timer.abort(new RunStopped('timed-out')), run.limits.seconds * 1000);
   try {
-    const outcome = await runAgent(runContext(ctx, input), run, AbortSignal.any([input.signal, timer.signal, stopFile.signal]));
+    const outcome = await runAgent(runContext(ctx, input), run, AbortSignal.any([input.signal, timer.signal, stopFile.signal, ...lost]));
     const end: JournalEntry = {
       kind: 'end',
       atMs: ctx.clock.now(),
@@ -77,7 +80,7 @@ export async function continueRun(ctx: WorkerContext, input: ContinueInput): Pro
       totals: outcome.totals,
     };
     await input.journal.append(end);
-    return await finishRun(ctx, { item, outcome, entries: input.journal.all });
+    return await finishRun(ctx, { item, outcome, entries: input.journal.all, hold: input.hold });
   } finally {
     clearTimeout(timeout);
   }
@@ -119,6 +122,7 @@ function runContext(ctx: WorkerContext, input: ContinueInput): RunAgentContext {
       return name;
     },
     intents: input.intents,
+    checkHold: () => input.hold.check(),
     emit: ctx.emit,
   };
 }

@@ -5,6 +5,7 @@ import type { JournalEntry } from '../contracts/journal.ts';
 import { hashJson, sha256, type Sha256 } from '../contracts/json.ts';
 import type { RunItem } from '../contracts/run.ts';
 import { bundleFiles } from './bundle.ts';
+import type { RunHold } from './hold-run.ts';
 import type { ItemOutcome, WorkerContext } from './worker-context.ts';
 
 export interface FinishInput {
@@ -12,6 +13,7 @@ export interface FinishInput {
   readonly outcome: RunOutcome;
   /** The whole journal, its end included. */
   readonly entries: readonly JournalEntry[];
+  readonly hold: RunHold;
 }
 
 /**
@@ -19,7 +21,8 @@ export interface FinishInput {
  * repaired by the next resume, because the journal already holds the end.
  */
 export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise<ItemOutcome> {
-  const { item, outcome } = input;
+  const { item, outcome, hold } = input;
+  hold.check();
   const files = await writeBundle(ctx, input);
   const at = new Date(ctx.clock.now()).toISOString();
   const accepted = input.entries.find((entry) => entry.kind === 'accepted');
@@ -36,6 +39,7 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
   });
   const { state, reason, output, totals, waiting } = outcome;
   const { costMicroUsd, ...counts } = totals;
+  hold.check();
   ctx.runs.update(item.runId, {
     state,
     reason,

@@ -6,13 +6,13 @@ import type { JournalEntry } from '../contracts/journal.ts';
 import type { LedgerEvent } from '../contracts/ledger.ts';
 import type { PolicyRequest } from '../contracts/policy.ts';
 import { resumableStates } from '../contracts/run.ts';
-import { isClaimAlive } from '../governance/ledger.ts';
 import { readLedger } from '../governance/query-ledger.ts';
 import type { RunRow } from '../state/runs.ts';
 import { completeLedger } from './complete-ledger.ts';
 import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { continueRun, currentPolicy, outcomeOf, type AcceptedEntry } from './continue-run.ts';
 import { finishRun } from './finish-run.ts';
+import { takeRun, type RunHold } from './hold-run.ts';
 import { loadAgent } from './load-agent.ts';
 import { readPinned } from './pinned.ts';
 import { openRunJournal, type RunJournal } from './run-journal.ts';
@@ -21,7 +21,7 @@ import type { ItemOutcome, WorkerContext } from './worker-context.ts';
 /**
  * Continues a run whose process is gone, which waits for an answer, or which was stopped.
  *
- * Contract: one process at a time (the row's owner is exchanged atomically); a recorded model answer is not asked for
+ * Contract: one process at a time (hold-run.ts); a recorded model answer is not asked for
  * again; a finished call is not repeated.
  * @throws FixRequestError when the run cannot be continued, with the reason.
  */
@@ -30,8 +30,10 @@ export async function resumeRun(
   id: RunId,
   { signal, approvals }: { readonly signal: AbortSignal; readonly approvals: string },
 ): Promise<ItemOutcome> {
-  const row = await takeOver(ctx, id);
-  await using journal = await openRunJournal(ctx.home, { tenant: row.tenant, runId: id });
+  const row = resumableRow(ctx, id);
+  const hold = await takeRun(ctx, row);
+  ctx.runs.update(id, { state: 'running', reason: '' });
+  await using journal = await openRunJournal(ctx.home, { tenant: row.tenant, runId: id }, hold);
   if (journal.droppedBytes > 0)
     ctx.emit({
       type: 'notice',
@@ -40,11 +42,11 @@ export async function resumeRun(
   const accepted = journal.entries.find((entry) => entry.kind === 'accepted');
   if (accepted === undefined) throw neverAccepted(ctx, id);
   const last = journal.entries.at(-1);
-  if (last?.kind === 'end' && last.state === 'done')
-    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all });
+  if (last?.kind === 'end' && (last.state === 'done' || diedAfterEnd(ctx, row)))
+    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all, hold });
   const events = await eventsOf(ctx, row);
   await completeLedger(ctx, { accepted, entries: journal.entries, events });
-  await recordResume(ctx, { accepted, row, approvals, journal });
+  await recordResume(ctx, { accepted, row, approvals, journal, hold });
   const { item } = accepted;
   const agent = await loadAgent(ctx.home, {
     tenant: item.tenant,
@@ -59,7 +61,7 @@ export async function resumeRun(
   const policy = await currentPolicy(ctx, { accepted, agent, pinned, tools });
   refuseForbiddenHosts(item, agent, policy);
   sandbox.demand(policy.sandbox.minimum);
-  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, intents: intentsOf(events), signal });
+  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, hold, intents: intentsOf(events), signal });
 }
 
 /** Whether a command of the run has begun: its sandbox is gone with the process. */
@@ -83,7 +85,7 @@ function neverAccepted(ctx: WorkerContext, id: RunId): AskHumanError {
   );
 }
 
-async function takeOver(ctx: WorkerContext, id: RunId): Promise<RunRow> {
+function resumableRow(ctx: WorkerContext, id: RunId): RunRow {
   const row = ctx.runs.get(id);
   if (row === undefined)
     throw new FixRequestError('worker.unknown-run', `There is no run ${id}. "clawhold runs list" shows what there is.`);
@@ -92,20 +94,12 @@ async function takeOver(ctx: WorkerContext, id: RunId): Promise<RunRow> {
       'worker.not-resumable',
       `Run ${id} is ${row.state} (${row.reason}): there is nothing left to continue. Start a new one in its session with --session ${row.session}.`,
     );
-  if (row.state === 'running' && row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(row.tenant), row.owner)) {
-    throw new FixRequestError(
-      'worker.run-busy',
-      `Run ${id} is at work in another process. Follow it with "clawhold runs tail ${id}", or stop it with "clawhold runs stop ${id}" first.`,
-    );
-  }
-  const { claimId } = await ctx.ledger(row.tenant);
-  if (!ctx.runs.takeOver(id, row.owner, claimId))
-    throw new FixRequestError(
-      'worker.run-busy',
-      `Run ${id} was taken by another process just now. Follow it with "clawhold runs tail ${id}".`,
-    );
-  ctx.runs.update(id, { state: 'running', reason: '' });
   return row;
+}
+
+/** A task that is delivered again is no wish to go on: an end that the journal holds is the run's end. */
+function diedAfterEnd({ lease }: WorkerContext, { state }: RunRow): boolean {
+  return lease !== undefined && state === 'running';
 }
 
 interface ResumeRecord {
@@ -113,9 +107,10 @@ interface ResumeRecord {
   readonly row: RunRow;
   readonly approvals: string;
   readonly journal: RunJournal;
+  readonly hold: RunHold;
 }
 
-async function recordResume(ctx: WorkerContext, { accepted, row, approvals, journal }: ResumeRecord): Promise<void> {
+async function recordResume(ctx: WorkerContext, { accepted, row, approvals, journal, hold }: ResumeRecord): Promise<void> {
   const { item } = accepted;
   const from = row.state === 'running' ? 'interrupted' : row.state;
   const atMs = ctx.clock.now();
@@ -131,6 +126,7 @@ async function recordResume(ctx: WorkerContext, { accepted, row, approvals, jour
       principal: item.principal,
       from,
       build: ctx.build,
+      ...(hold.fence === undefined ? {} : { fence: hold.fence }),
     }),
   ]);
   ctx.emit({

@@ -1,6 +1,5 @@
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
-import { FixRequestError } from '../contracts/errors.ts';
-import type { SessionId, TenantId } from '../contracts/ids.ts';
+import { FixRequestError, RetryableError } from '../contracts/errors.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
@@ -9,13 +8,14 @@ import { compilePolicy } from '../governance/policy-snapshot.ts';
 import type { RunRow } from '../state/runs.ts';
 import { startEvent } from './complete-ledger.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
+import { holdNewRun, takeRun, type RunHold } from './hold-run.ts';
 import { loadAgent, type LoadedAgent } from './load-agent.ts';
 import { offeredTools, wantsCommands } from './offered-tools.ts';
 import { compileOptions } from './compile-options.ts';
 import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
 import { agentPolicySource } from './policy-sources.ts';
-import { openRunJournal } from './run-journal.ts';
+import { openRunJournal, type RunJournal } from './run-journal.ts';
 import { sessionHistory } from './session-history.ts';
 import type { ItemOutcome, RunSandbox, WorkerContext } from './worker-context.ts';
 
@@ -32,7 +32,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   });
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
-  await refuseBusySession(ctx, item.tenant, item.sessionId);
+  await refuseBusySession(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { run: item.runId, session: item.sessionId, agent: item.agent });
   await using tools = await ctx.openTools(agent, sandbox);
@@ -47,14 +47,28 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
     history: await sessionHistory(ctx, item),
   };
   const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts });
-  await using journal = await openRunJournal(ctx.home, item);
+  const hold = await holdStart(ctx, accepted);
+  await using journal = await openRunJournal(ctx.home, item, hold);
   await recordStart(ctx, accepted, journal);
-  if (!model.facts.hasPrice)
-    ctx.emit({
-      type: 'notice',
-      message: `${model.facts.model} has no price in llm.yaml: its cost is unknown, and only the token limit bounds this run.`,
-    });
-  return await continueRun(ctx, { accepted, journal, pinned: { ...inputs, snapshot }, agent, model, tools, intents: new Map(), signal });
+  if (!model.facts.hasPrice) tellUnpriced(ctx, model);
+  return await continueRun(ctx, {
+    accepted,
+    journal,
+    pinned: { ...inputs, snapshot },
+    agent,
+    model,
+    tools,
+    hold,
+    intents: new Map(),
+    signal,
+  });
+}
+
+function tellUnpriced(ctx: WorkerContext, { facts }: ModelClient): void {
+  ctx.emit({
+    type: 'notice',
+    message: `${facts.model} has no price in llm.yaml: its cost is unknown, and only the token limit bounds this run.`,
+  });
 }
 
 interface Parts {
@@ -91,14 +105,28 @@ async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, s
   };
 }
 
-async function recordStart(
-  ctx: WorkerContext,
-  accepted: AcceptedEntry,
-  journal: { append(entry: AcceptedEntry): Promise<void> },
-): Promise<void> {
+/** An admitted run has a row already; one of a command gets it now. */
+async function holdStart(ctx: WorkerContext, accepted: AcceptedEntry): Promise<RunHold> {
+  const { item, model, atMs } = accepted;
+  const row = ctx.lease === undefined ? undefined : ctx.runs.get(item.runId);
+  if (row === undefined) return await holdNewRun(ctx, firstRow(accepted));
+  const hold = await takeRun(ctx, row);
+  ctx.runs.update(item.runId, { state: 'running', reason: '', model, startedMs: atMs });
+  return hold;
+}
+
+/** Whoever had the task before got further than it seemed. */
+function alreadyBegun({ runId }: RunItem): RetryableError {
+  return new RetryableError(
+    'worker.run-begun',
+    `Run ${runId} was begun by another worker in the meantime, so it cannot begin again. It is continued with the task's next delivery.`,
+  );
+}
+
+async function recordStart(ctx: WorkerContext, accepted: AcceptedEntry, journal: Pick<RunJournal, 'entries' | 'append'>): Promise<void> {
   const { item } = accepted;
+  if (journal.entries.length > 0) throw alreadyBegun(item);
   const ledger = await ctx.ledger(item.tenant);
-  ctx.runs.insert(firstRow(accepted, ledger.claimId));
   await Promise.all([journal.append(accepted), ledger.append(startEvent(accepted))]);
   ctx.emit({
     type: 'run.started',
@@ -111,7 +139,7 @@ async function recordStart(
   });
 }
 
-function firstRow({ item, model, atMs }: AcceptedEntry, owner: string): RunRow {
+function firstRow({ item, model, atMs }: AcceptedEntry): RunRow {
   const { runId, sessionId, tenant, agent, door } = item;
   const counts = { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0 };
   const times = { createdMs: atMs, startedMs: atMs };
@@ -122,7 +150,6 @@ function firstRow({ item, model, atMs }: AcceptedEntry, owner: string): RunRow {
     agent,
     door,
     model,
-    owner,
     state: 'running',
     reason: '',
     inputPreview: item.input.slice(0, 200),
@@ -162,7 +189,7 @@ export function lowestLimits(...layers: readonly PartialLimits[]): RunLimits {
 }
 
 /** Two runs at once in one conversation would each miss what the other said. */
-async function refuseBusySession(ctx: WorkerContext, tenant: TenantId, session: SessionId): Promise<void> {
+async function refuseBusySession(ctx: WorkerContext, { tenant, sessionId: session, runId }: RunItem): Promise<void> {
   const page: readonly { readonly id: string; readonly owner?: string | undefined }[] = ctx.runs.list({
     tenant,
     session,
@@ -170,7 +197,7 @@ async function refuseBusySession(ctx: WorkerContext, tenant: TenantId, session: 
     limit: 10,
   });
   for (const row of page) {
-    if (row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(tenant), row.owner)) {
+    if (row.id !== runId && row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(tenant), row.owner)) {
       throw new FixRequestError(
         'worker.session-busy',
         `Session ${session} is at work in run ${row.id}. Wait until it ends (clawhold runs tail ${row.id}), or begin a new session.`,

@@ -58,6 +58,7 @@ function inertContext(ctx: WorkerContext, { run, entries, accepted, seen, tools 
     saveUndo: async () => recordEnds('before an effect'),
     intents: new Map(),
     emit: () => {},
+    checkHold: () => {},
     observe: {
       asked: (turn, replayed) => void seen.prompts.push({ turn, replayed }),
       decided: (turn) => void seen.turns.push(turn),

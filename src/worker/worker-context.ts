@@ -2,7 +2,7 @@ import type { ApprovalDesk } from '../agent/approval-desk.ts';
 import type { RunEvent } from '../agent/run-events.ts';
 import type { RunAgentContext } from '../agent/run-context.ts';
 import type { Clock } from '../contracts/clock.ts';
-import type { RunId, TenantId } from '../contracts/ids.ts';
+import type { RunId, TaskId, TenantId } from '../contracts/ids.ts';
 import type { BoundaryClass, SandboxFacts } from '../contracts/isolation.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { ModelClient } from '../contracts/model.ts';
@@ -48,6 +48,17 @@ export interface RunNames {
   readonly isResumed?: boolean;
 }
 
+/** The right to work on a run for a while: the lease of its task. */
+export interface RunLease {
+  readonly task: TaskId;
+  /** Of this delivery of the task. */
+  readonly fence: number;
+  /** Aborts when the lease is lost. */
+  readonly signal: AbortSignal;
+  /** Looks at the clock only. @throws LeaseLostError when the lease is lost or may be. */
+  check(): void;
+}
+
 /** The part of an installation that a worker needs; the wiring fills it. */
 export interface WorkerContext {
   readonly home: Home;
@@ -72,6 +83,8 @@ export interface WorkerContext {
   readonly policyFiles: (tenant: TenantId) => Promise<readonly PolicySource[]>;
   readonly approvalDesk: (item: RunItem) => ApprovalDesk;
   readonly emit: (event: RunEvent) => void;
+  /** By which the run is worked on. Absent: a command of a human works on it, and nobody takes it away. */
+  readonly lease?: RunLease;
 }
 
 /** What a door gets back for one item. */

@@ -29,7 +29,7 @@ export function isPlan(value: ToolPlan | ToolResult | undefined): value is ToolP
 /**
  * Does one allowed call: announces an effect in the ledger, keeps what it replaces, performs it, records the result.
  *
- * Contract: a call with effects happens only after its intent is durable; the returned result is the recorded one, byte
+ * Contract: a call with effects happens only after its intent is durable, and only while the run is held; the returned result is the recorded one, byte
  * for byte, with every secret already hidden.
  */
 export async function performCall(ctx: LoopContext, input: PerformInput, planned?: ToolPlan): Promise<ToolResult> {
@@ -37,7 +37,11 @@ export async function performCall(ctx: LoopContext, input: PerformInput, planned
   const startedMs = ctx.clock.now();
   const plan = planned ?? (await planCall(input));
   if (plan !== undefined && !isPlan(plan)) return await recordResult(ctx, input, { result: plan, startedMs });
-  if (decided.tool.recovery !== 'redo') await announce(ctx, input, plan);
+  ctx.checkHold();
+  if (decided.tool.recovery !== 'redo') {
+    await announce(ctx, input, plan);
+    ctx.checkHold();
+  }
   const reach = (place: { readonly root: string; readonly path: string }): boolean =>
     decided.policies.every((policy) => mayReach(decided.request, policy, place));
   const reachHost: PerformOptions['mayReachHost'] = (hop) => decided.policies.every((policy) => mayReachHost(decided.request, policy, hop));

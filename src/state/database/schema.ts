@@ -123,4 +123,9 @@ export const schemaSteps: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX sandbox_holds_by_tenant ON sandbox_holds (tenant, until_ms);
   `,
+  `
+  ALTER TABLE runs ADD COLUMN fence INTEGER;
+  ALTER TABLE runs ADD COLUMN task TEXT;
+  ALTER TABLE runs ADD COLUMN task_fence INTEGER;
+  `,
 ];

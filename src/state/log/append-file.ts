@@ -33,6 +33,8 @@ export interface AppendFileOptions {
    * that all work of the process shares; with one file for each piece of work, they would wait for each other.
    */
   readonly lonelyInPlace?: boolean;
+  /** Called right before each write: when it throws, nothing is written, and nothing can be appended any more. */
+  readonly guard?: () => void;
   /** Asked before each write, when everything before it is durable: the file to go on in, if it is another. */
   readonly rotate?: (current: OpenedFile) => OpenedFile | undefined;
 }
@@ -59,6 +61,7 @@ export class AppendFile implements AsyncDisposable {
   #ready: Promise<void> | undefined;
   readonly #rotate: ((current: OpenedFile) => OpenedFile | undefined) | undefined;
   readonly #lonelyInPlace: boolean;
+  readonly #guard: () => void;
   /** How long the last sync took. */
   #syncMs = Infinity;
   #lines: string[] = [];
@@ -74,6 +77,7 @@ export class AppendFile implements AsyncDisposable {
     this.#io = options.io ?? diskIo;
     this.#rotate = options.rotate;
     this.#lonelyInPlace = options.lonelyInPlace === true;
+    this.#guard = options.guard ?? (() => undefined);
     this.#ready = options.ready;
     // The rejection is met by the first append; without one nobody needs the folder's name.
     this.#ready?.catch(() => undefined);
@@ -123,6 +127,13 @@ export class AppendFile implements AsyncDisposable {
     const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
     this.#lines = [];
     this.#waiters = [];
+    try {
+      this.#guard();
+    } catch (error) {
+      this.#failure = error as Error;
+      this.#settle(waiters);
+      return;
+    }
     try {
       this.#target = this.#rotated();
       writeAll(this.#io, this.#target.fd, bytes);
