@@ -7,6 +7,7 @@ import { agentConfig, clawholdConfig, defaultLimits, llmConfig, mcpPins, policyF
 import { brokerPolicy } from '../src/contracts/broker-config.ts';
 import { ledgerEvents } from '../src/contracts/ledger.ts';
 import { tenantConfig } from '../src/contracts/tenant.ts';
+import { scheduleJob } from '../src/contracts/schedule.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
 import { sectionOf, tableRows } from './documents/read-markdown.ts';
 import { schemaFields, topFields } from './documents/schema-fields.ts';
@@ -45,6 +46,16 @@ test('docs/CONTRACTS.md has every ledger event with its exact fields', () => {
 
   const documented = Object.fromEntries(rows.map(([event, fields]) => [event, fields?.split(', ')]));
   assert.deepEqual(documented, Object.fromEntries(Object.entries(ledgerEvents).map(([event, schema]) => [event, topFields(schema)])));
+});
+
+test('docs/CONTRACTS.md has exactly the fields of a scheduler job, and the schema refuses a job that lacks one', () => {
+  const job = { id: 'a', tenant: 'default', agent: 'main', when: { every: '1m' }, message: 'Go.', mode: 'isolated', notify: null };
+  const rows = tableRows(sectionOf(read('docs/CONTRACTS.md'), 'Scheduler job')).map(([field]) => field);
+
+  assert.deepEqual(rows.toSorted(), topFields(scheduleJob).toSorted());
+  assert.equal(scheduleJob.safeParse({ ...job, missed: 'once', interrupted: 'skip', jitterSeconds: 5 }).success, true);
+  for (const field of Object.keys(job)) assert.equal(scheduleJob.safeParse({ ...job, [field]: undefined }).success, false, field);
+  assert.equal(scheduleJob.safeParse({ ...job, when: { every: '1m', cron: '@daily' } }).success, false);
 });
 
 test('docs/CONTRACTS.md has every run state, and says which are resumable', () => {

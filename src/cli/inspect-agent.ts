@@ -1,9 +1,10 @@
+import path from 'node:path';
 import { assemblePrompt, type PromptPart } from '../agent/prompt.ts';
 import type { AgentConfig } from '../contracts/config.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { AgentId } from '../contracts/ids.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
-import { loadAgent } from '../worker/load-agent.ts';
+import { loadAgent, type LoadedAgent } from '../worker/load-agent.ts';
 import { compileOptions } from '../worker/compile-options.ts';
 import { offeredTools, wantsCommands } from '../worker/offered-tools.ts';
 import { agentPolicySource } from '../worker/policy-sources.ts';
@@ -25,6 +26,7 @@ export interface AgentFacts {
 /** Everything a run of this agent would begin with, checked: configuration, policy with its examples, files. */
 export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
   const agent = await loadAgent(await app.home(), { tenant: app.tenant, agent: id });
+  if (agent.config.schedule !== undefined) await checkSchedule(app, agent);
   await using tools = await app.openTools(agent);
   const sources = [...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)];
   const snapshot = compilePolicy(sources, compileOptions(tools));
@@ -43,4 +45,13 @@ export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
     parts: prompt.parts,
     promptBytes: Buffer.byteLength(prompt.system) + Buffer.byteLength(JSON.stringify(offered)),
   };
+}
+
+/** What only the scheduler can tell: that the times come. @throws InvalidFileError with the line. */
+async function checkSchedule(app: App, { id, dir, config, parsed }: LoadedAgent): Promise<void> {
+  const [{ jobOfAgent }, { InvalidFileError }] = await Promise.all([import('../control/agent-job.ts'), import('../state/yaml-file.ts')]);
+  const wanted = jobOfAgent(app.tenant, id, config);
+  if (wanted.kind !== 'fault') return;
+  const { path: at, message } = wanted.fault;
+  throw new InvalidFileError(path.join(dir, 'agent.yaml'), [{ line: parsed.lineOf(at), path: at.join('.'), message }]);
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { boundaryClasses } from './isolation.ts';
 import { runLimits } from './run.ts';
+import { agentSchedule } from './schedule.ts';
 
 /**
  * The files a human writes. Every schema is strict: an unknown field is refused. Defaults are the safe choice, so an
@@ -210,6 +211,8 @@ export const agentConfig = z.strictObject({
       ),
     }),
   ),
+  /** Its standing task at fixed times; the scheduler of `serve` follows it. */
+  schedule: z.optional(agentSchedule),
   /** `labels` (default): destinations and selectors from trusted text. `strict`: the rule of two besides. */
   flow: z.optional(z.enum(['labels', 'strict'])),
 });

@@ -202,6 +202,26 @@ export const ledgerEvents = lazily({
       before: z.optional(sha),
       after: sha,
     }),
+  /** Before a job of the scheduler is made, changed or removed. */
+  'schedule.change': () =>
+    z.strictObject({
+      type: z.literal('schedule.change'),
+      ...frame,
+      principal,
+      job: text,
+      change: z.enum(['added', 'changed', 'removed', 'paused', 'resumed']),
+      /** Hash of its definition. */
+      definition: z.optional(sha),
+      reason: z.optional(text),
+    }),
+  /** Before a run is asked for; the run's own start names `schedule:<job>` as its principal. */
+  'schedule.fired': () =>
+    z.strictObject({ type: z.literal('schedule.fired'), ...frame, job: text, agent: text, slot: text, isManual: z.boolean() }),
+  'webhook.accepted': () =>
+    z.strictObject({ type: z.literal('webhook.accepted'), ...frame, hook: text, agent: text, address: text, call: sha }),
+  /** `unrecorded`: as many before it were refused too, and not written one by one. */
+  'webhook.refused': () =>
+    z.strictObject({ type: z.literal('webhook.refused'), ...frame, hook: text, address: text, reason: text, unrecorded: count }),
   checkpoint: () =>
     z.strictObject({
       type: z.literal('checkpoint'),

@@ -128,4 +128,65 @@ export const schemaSteps: readonly string[] = [
   ALTER TABLE runs ADD COLUMN task TEXT;
   ALTER TABLE runs ADD COLUMN task_fence INTEGER;
   `,
+  `
+  CREATE TABLE schedule_jobs (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    anchor_ms INTEGER NOT NULL,
+    next_ms INTEGER,
+    due_ms INTEGER,
+    pause_reason TEXT,
+    deaths TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX schedule_jobs_by_due ON schedule_jobs (due_ms) WHERE due_ms IS NOT NULL AND pause_reason IS NULL;
+
+  CREATE TABLE schedule_firings (
+    tenant TEXT NOT NULL,
+    job TEXT NOT NULL,
+    slot_ms INTEGER NOT NULL,
+    is_manual INTEGER NOT NULL,
+    agent TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    started_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    run TEXT,
+    run_state TEXT,
+    owner TEXT,
+    interruptions INTEGER NOT NULL,
+    PRIMARY KEY (tenant, job, slot_ms, is_manual)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX schedule_firings_open ON schedule_firings (started_ms) WHERE state = 'started';
+  CREATE INDEX schedule_firings_by_time ON schedule_firings (tenant, slot_ms);
+
+  CREATE TABLE schedule_deliveries (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    job TEXT NOT NULL,
+    slot_ms INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    target TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    created_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX schedule_deliveries_waiting ON schedule_deliveries (next_ms) WHERE state = 'waiting';
+  CREATE INDEX schedule_deliveries_by_run ON schedule_deliveries (run);
+
+  CREATE TABLE webhook_calls (
+    hook TEXT NOT NULL,
+    call TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    run TEXT,
+    PRIMARY KEY (hook, call)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX webhook_calls_by_time ON webhook_calls (hook, at_ms);
+  `,
 ];

@@ -9,6 +9,8 @@ interface Definition {
   readonly type: string;
   readonly shape?: Readonly<Record<string, Schema>>;
   readonly innerType?: Schema;
+  /** Of a schema that is built on its first use. */
+  readonly getter?: () => Schema;
   readonly element?: Schema;
   readonly valueType?: Schema;
   readonly options?: readonly Schema[];
@@ -112,6 +114,7 @@ function dotted(path: readonly (string | number)[]): string {
 /** The fields that a schema knows at a path; of a union, those of all branches. */
 function keysAt(schema: Schema, path: Path): string[] {
   const definition = schema.def as unknown as Definition;
+  if (definition.getter !== undefined) return keysAt(definition.getter(), path);
   if (definition.innerType !== undefined) return keysAt(definition.innerType, path);
   if (definition.options !== undefined) return [...new Set(definition.options.flatMap((option) => keysAt(option, path)))];
   const [head, ...rest] = path;

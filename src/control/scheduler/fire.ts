@@ -1,0 +1,134 @@
+import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
+import type { Admission } from '../../contracts/admission.ts';
+import type { Claim, FiringRow, JobRow } from '../../state/schedules.ts';
+import { timingOf } from '../change-jobs.ts';
+import { planFirings, type FiringPlan } from '../plan-firings.ts';
+import type { SchedulerContext } from '../scheduler.ts';
+
+/** Somebody else may be asking for its run just now; after so long nobody is. */
+const abandonedMs = 5_000;
+/** So many slots of a job of mode `main` wait for the run before them. */
+const maxWaiting = 100;
+
+/** Takes the due slots of every job, and asks for their runs. One job's trouble is no other's. */
+export async function fireDue(ctx: SchedulerContext, nowMs: number): Promise<void> {
+  for (const row of ctx.schedules.due(nowMs)) {
+    await told(ctx, row, async () => {
+      const plan = planFirings(timingOf(row), nowMs);
+      const firings = ctx.schedules.claim(row, isHeldUp(ctx, row) ? withoutRuns(plan, nowMs) : claimOf(plan, nowMs));
+      for (const firing of firings) await askForRun(ctx, row, firing);
+    });
+  }
+}
+
+/** Asks for runs that were started and not asked for: by hand, behind another run, or before a crash. */
+export async function admitWaiting(
+  ctx: SchedulerContext,
+  { nowMs, isFirst }: { readonly nowMs: number; readonly isFirst: boolean },
+): Promise<void> {
+  for (const firing of ctx.schedules.unadmitted(Number.MAX_SAFE_INTEGER)) {
+    if (!isFirst && !firing.isManual && Math.abs(nowMs - firing.startedMs) < abandonedMs) continue;
+    const row = ctx.schedules.get(firing.tenant, firing.job);
+    if (row === undefined)
+      ctx.schedules.update(firing, { state: 'refused', reason: 'the job was removed before its run began', endedMs: nowMs });
+    else await told(ctx, row, async () => await askForRun(ctx, row, firing));
+  }
+}
+
+function claimOf({ run, merged, missed, hasMore, next }: FiringPlan, nowMs: number): Claim {
+  const newest = missed.at(-1);
+  const count = `${hasMore ? 'more than ' : ''}${missed.length} ${missed.length === 1 ? 'slot' : 'slots'}`;
+  return {
+    run,
+    merged,
+    ...(newest === undefined ? {} : { missed: { slotMs: newest, reason: `${count} passed while nothing could run them` } }),
+    ...(next === undefined ? {} : { next }),
+    nowMs,
+  };
+}
+
+function withoutRuns({ run, merged, missed, next }: FiringPlan, nowMs: number): Claim {
+  const newest = [...merged, ...missed, ...run].toSorted((a, b) => a - b).at(-1);
+  return {
+    run: [],
+    merged: [],
+    ...(newest === undefined ? {} : { missed: { slotMs: newest, reason: 'the run before it was still at work in the same session' } }),
+    ...(next === undefined ? {} : { next }),
+    nowMs,
+  };
+}
+
+/** One session holds one run at a time. With `missed: all` slots wait for it, else they are missed. */
+function isHeldUp(ctx: SchedulerContext, row: JobRow): boolean {
+  if (row.job.mode !== 'main') return false;
+  const waiting = ctx.schedules.unadmitted(Number.MAX_SAFE_INTEGER).filter((firing) => isOf(row, firing)).length;
+  return row.job.missed === 'all' ? waiting >= maxWaiting : waiting > 0 || isAtWork(ctx, row);
+}
+
+function isOf(row: JobRow, firing: FiringRow): boolean {
+  return firing.tenant === row.tenant && firing.job === row.id;
+}
+
+function isAtWork(ctx: SchedulerContext, row: JobRow): boolean {
+  const active: ReadonlySet<string> = new Set(['accepted', 'running']);
+  return ctx.schedules
+    .open()
+    .some((firing) => isOf(row, firing) && active.has(firing.run === undefined ? '' : (ctx.runs.get(firing.run)?.state ?? 'accepted')));
+}
+
+function mustWait(ctx: SchedulerContext, row: JobRow, firing: FiringRow): boolean {
+  if (row.job.mode !== 'main') return false;
+  const isBehind = ctx.schedules
+    .unadmitted(Number.MAX_SAFE_INTEGER)
+    .some(
+      (other) =>
+        isOf(row, other) && (other.slotMs < firing.slotMs || (other.slotMs === firing.slotMs && !other.isManual && firing.isManual)),
+    );
+  return isBehind || isAtWork(ctx, row);
+}
+
+/**
+ * The slot is in the database as started; its run has a key of job and slot, so that asking twice gives one run. The
+ * principal and the message are the same for a manual start.
+ */
+async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow): Promise<void> {
+  if (mustWait(ctx, row, firing)) return;
+  const slot = new Date(firing.slotMs).toISOString();
+  const { tenant, agent, id, job } = row;
+  const at = new Date(ctx.clock.now()).toISOString();
+  await (await ctx.ledger(tenant)).append({ type: 'schedule.fired', at, job: id, agent, slot, isManual: firing.isManual });
+  const session = job.mode === 'main' ? ctx.lastSession(tenant, agent) : undefined;
+  const admission = await admitted(ctx, row, {
+    agent,
+    input: job.message,
+    door: 'cron',
+    ...(session === undefined ? {} : { session }),
+    idempotencyKey: `cron:${id}:${firing.isManual ? 'manual:' : ''}${firing.slotMs}`,
+  });
+  const names = { tenant_id: tenant, job: id };
+  if (admission.outcome === 'admitted') {
+    ctx.schedules.update(firing, { run: admission.run });
+    ctx.log.info(`job ${id} fired for ${slot}`, { ...names, run_id: admission.run });
+    return;
+  }
+  ctx.schedules.update(firing, { state: 'refused', reason: `${admission.code}: ${admission.message}`, endedMs: ctx.clock.now() });
+  ctx.log.warn(`job ${id} was refused for ${slot}: ${admission.message}`, { ...names, code: admission.code });
+}
+
+/** What only a change of configuration helps against is a refusal: the next slot tries again. */
+async function admitted(ctx: SchedulerContext, row: JobRow, request: Parameters<SchedulerContext['admit']>[1]): Promise<Admission> {
+  try {
+    return await ctx.admit({ kind: 'service', id: `schedule:${row.id}`, tenant: row.tenant, roles: ['submitter'] }, request);
+  } catch (error) {
+    if (error instanceof FixRequestError) return { outcome: 'refused', code: error.code, message: error.message };
+    throw error;
+  }
+}
+
+async function told(ctx: SchedulerContext, row: JobRow, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    ctx.log.error(`job ${row.id} could not be fired now, and will be: ${reasonOf(error)}`, { tenant_id: row.tenant, job: row.id });
+  }
+}
