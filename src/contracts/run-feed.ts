@@ -10,6 +10,8 @@ export interface FeedEvent {
   readonly type: string;
   /** A JSON object; already redacted. */
   readonly data: unknown;
+  /** `data` as one line of JSON, made once for all listeners. */
+  readonly json?: string;
 }
 
 /** Follows runs, whichever process works on them. */

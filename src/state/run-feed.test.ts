@@ -78,20 +78,24 @@ test('lines that another process writes are seen without a word from it', async 
 
 test('parts of a text stand between the request and the answer of their turn, whatever comes first', async (t) => {
   const { feed, run, write } = open(t);
-  const seen = collect(feed.follow(run, 0, never));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const seen: string[] = [];
+  const all = (async () => {
+    for await (const { type, data } of feed.follow(run, 0, never)) {
+      seen.push(`${type} ${(data as { delta?: string }).delta ?? ''}`.trim());
+      if (type === 'model.request') feed.publish(run, { type: 'text', delta: 'part' });
+      if (type === 'text' && seen.length === 4) write({ kind: 'model.answer', turn: 1 });
+      if (type === 'model.answer') {
+        feed.publish(run, { type: 'text', delta: 'too late' });
+        write(end('done'));
+      }
+    }
+  })();
   feed.publish(run, { type: 'turn', turn: 1 });
-  feed.publish(run, { type: 'text', delta: 'early ' });
+  feed.publish(run, { type: 'text', delta: 'early' });
   write({ kind: 'accepted' }, { kind: 'model.request', turn: 1 });
-  feed.publish(run, { type: 'text', delta: 'part' });
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  write({ kind: 'model.answer', turn: 1 });
-  feed.publish(run, { type: 'nudge' });
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  feed.publish(run, { type: 'text', delta: 'too late' });
-  write(end('done'));
+  await all;
 
-  assert.deepEqual(await seen, ['1 accepted', '2 model.request', 'text early', 'text part', '3 model.answer', '4 end']);
+  assert.deepEqual(seen, ['accepted', 'model.request', 'text early', 'text part', 'model.answer', 'end']);
 });
 
 test('a part of a text says how much of its turn came before, also what nobody listened to', async (t) => {
@@ -104,7 +108,8 @@ test('a part of a text says how much of its turn came before, also what nobody l
   await new Promise((resolve) => setTimeout(resolve, 20));
   feed.publish(run, { type: 'text', delta: '678' });
 
-  assert.deepEqual((await first).value, { type: 'text', data: { turn: 1, at: 5, delta: '678' } });
+  const part = { turn: 1, at: 5, delta: '678' };
+  assert.deepEqual((await first).value, { type: 'text', data: part, json: JSON.stringify(part) });
   await events.return(undefined);
 });
 
@@ -177,13 +182,15 @@ test('a signal ends a listener and leaves nothing behind', async (t) => {
   const { feed, run, write } = open(t);
   write({ kind: 'accepted' });
   const stop = new AbortController();
-  const listeners = Array.from({ length: 50 }, async () => await collect(feed.follow(run, 0, stop.signal)));
+  const listeners = Array.from({ length: 50 }, () => feed.follow(run, 0, stop.signal));
   const waiting = feed.waitUntilSettled(run, stop.signal);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  const first = await Promise.all(listeners.map(async (one) => await one.next()));
+  assert.ok(first.every(({ value }) => value?.type === 'accepted'));
   assert.equal(feed.followed, 1);
+  const second = Promise.all(listeners.map(async (one) => await one.next()));
   stop.abort();
 
-  assert.deepEqual(new Set((await Promise.all(listeners)).map((one) => one.join())), new Set(['1 accepted']));
+  assert.ok((await second).every(({ done }) => done === true));
   assert.equal(await waiting, undefined);
   assert.equal(feed.followed, 0);
 });

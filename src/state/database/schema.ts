@@ -189,4 +189,16 @@ export const schemaSteps: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX webhook_calls_by_time ON webhook_calls (hook, at_ms);
   `,
+  `
+  CREATE TABLE kept_answers (
+    tenant TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    kept_ms INTEGER NOT NULL,
+    PRIMARY KEY (tenant, principal, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX kept_answers_by_time ON kept_answers (kept_ms);
+  `,
 ];

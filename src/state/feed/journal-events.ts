@@ -38,7 +38,7 @@ export function openJournalReader(file: string): JournalReader {
         const entry = parseEntry(text);
         if (entry !== undefined && (entry.fence ?? fence) >= fence) {
           fence = entry.fence ?? fence;
-          yield { seq, type: entry.kind, data: entry };
+          yield { seq, type: entry.kind, data: entry, json: text };
         }
         if (seq >= untilSeq) return;
       }

@@ -89,7 +89,7 @@ export class JournalTail implements Disposable {
       this.nudge();
       return;
     }
-    this.#push({ type: text.type, data: text.data }, 200);
+    this.#pushText(text);
     this.#wake();
   }
 
@@ -147,7 +147,7 @@ export class JournalTail implements Disposable {
 
   #take(event: FeedEvent): void {
     const data = event.data as { readonly turn?: number };
-    this.#push(event, JSON.stringify(event.data).length);
+    this.#push(event, event.json?.length ?? 0);
     if (event.type === 'end') this.#end = event.data as RunEnd;
     else if (event.type === 'resumed') this.#end = undefined;
     else if (event.type === 'model.answer' || event.type === 'model.error') this.#answered = data.turn ?? this.#answered;
@@ -155,8 +155,13 @@ export class JournalTail implements Disposable {
       this.#requested = data.turn ?? this.#requested;
       const ready = this.#pending.filter(({ turn }) => turn <= this.#requested);
       this.#pending = this.#pending.filter(({ turn }) => turn > this.#requested);
-      for (const { type, data: part } of ready) this.#push({ type, data: part }, 200);
+      for (const text of ready) this.#pushText(text);
     }
+  }
+
+  #pushText({ type, data }: LiveText): void {
+    const text = JSON.stringify(data);
+    this.#push({ type, data, json: text }, text.length);
   }
 
   #push(event: FeedEvent, size: number): void {

@@ -1,0 +1,87 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../../contracts/principal.ts';
+import { traceIdOf } from '../../contracts/trace.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import type { Call, Reply, Route } from '../route.ts';
+import { idempotencyKeyOf, type openOnce } from './once.ts';
+import { parseCall } from './parse-call.ts';
+import { sendReply } from './send-reply.ts';
+
+/** What is known of one request while it is answered. */
+export interface Facts {
+  readonly requestId: string;
+  readonly startMs: number;
+  readonly startedAt: number;
+  principal: Principal | undefined;
+  traceparent: string | undefined;
+  /** Code of what went wrong. */
+  problem: string | undefined;
+}
+
+export interface World {
+  readonly ctx: GatewayContext;
+  readonly once: ReturnType<typeof openOnce>;
+  readonly closing: AbortSignal;
+}
+
+export interface Asked {
+  readonly route: Route;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly facts: Facts;
+}
+
+/** From a request that may be made to its answer, within one step of its trace. */
+export async function answerCall({ ctx, once, closing }: World, { route, request, reply, facts }: Asked): Promise<void> {
+  const { principal } = facts;
+  const key = idempotencyKeyOf(route, request.headers['idempotency-key']);
+  const parsed = parseCall(route, { params: request.params, query: request.query, body: request.body });
+  const parent = traceparentOf(request.headers['traceparent']);
+  const attributes = { 'http.request.method': route.method, 'http.route': route.path, 'clawhold.tenant': principal?.tenant ?? '' };
+  const answer = await ctx.tracer.inSpan(`${route.method} ${route.path}`, { parent, attributes }, async (span) => {
+    facts.traceparent = span.traceparent;
+    void reply.header('traceparent', span.traceparent);
+    const call = callOf({ route, request, reply, facts }, { parsed, key, closing });
+    const work = async (): Promise<Reply> => await route.handle(ctx, call);
+    if (key === undefined || principal === undefined) return await work();
+    return await once({ route, principal, key, url: request.url, body: request.body }, work);
+  });
+  await sendReply(ctx, reply, { route, answer });
+}
+
+interface Prepared {
+  readonly parsed: Pick<Call, 'params' | 'query' | 'body'>;
+  readonly key: string | undefined;
+  readonly closing: AbortSignal;
+}
+
+function callOf({ request, reply, facts }: Asked, { parsed, key, closing }: Prepared): Call {
+  const principal = facts.principal as Principal;
+  let signal: AbortSignal | undefined;
+  return {
+    ...parsed,
+    principal,
+    tenant: principal?.tenant,
+    headers: request.headers,
+    ip: request.ip,
+    requestId: facts.requestId,
+    traceparent: facts.traceparent ?? '',
+    idempotencyKey: key === undefined ? undefined : `http:${principal.id}:${key}`,
+    nowMs: facts.startMs,
+    // Made for the few that wait: every other request is over before anybody could look at it.
+    get signal() {
+      return (signal ??= signalOf(reply, closing));
+    },
+  };
+}
+
+function signalOf({ raw }: FastifyReply, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  if (raw.destroyed) gone.abort();
+  raw.on('close', () => gone.abort());
+  return AbortSignal.any([gone.signal, closing]);
+}
+
+function traceparentOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' && traceIdOf(value) !== undefined ? value : undefined;
+}

@@ -1,0 +1,202 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Principal } from '../../contracts/principal.ts';
+import { traceIdOf } from '../../contracts/trace.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { RequestRefusedError } from '../request-refused-error.ts';
+import type { Route } from '../route.ts';
+import { parseStrictJson } from '../strict-json.ts';
+import { answerCall, type Facts } from './answer-call.ts';
+import { checkSingleHeaders, checkSource, type AllowedHosts } from './check-source.ts';
+import { openIdentify } from './identify.ts';
+import { openOnce } from './once.ts';
+import { openAiErrorBody, problemBody, problemOf } from './problem.ts';
+
+export interface AppOptions {
+  readonly routes: readonly Route[];
+  /** Known once the port is. */
+  readonly hosts: () => AllowedHosts;
+  /** Fires when the gateway closes. */
+  readonly closing: AbortSignal;
+}
+
+export const maxBodyBytes = 1024 * 1024;
+
+/** Pages come from here and load nothing from anywhere else; what is not a page is never shown as one. */
+const safeHeaders = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const;
+
+/** Facts of the requests that are being answered. */
+type Requests = WeakMap<FastifyRequest, Facts>;
+
+/** The HTTP server for a table of routes; it has no other route, and refuses to have one. */
+export async function buildApp(ctx: GatewayContext, options: AppOptions): Promise<FastifyInstance> {
+  const { fastify } = await import('fastify');
+  const app = fastify({ ...serverOptions(ctx), clientErrorHandler: answerBrokenRequest });
+  app.server.maxConnections = ctx.limits?.maxConnections ?? 8192;
+  const requests: Requests = new WeakMap();
+  acceptOnlyJson(app);
+  const identify = openIdentify(ctx);
+  app.addHook('onRoute', ({ config }) => {
+    if (routeOf(config) === undefined) throw new TypeError('a route that is not in the table of routes has no rules');
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const facts = factsOf(ctx, request);
+    requests.set(request, facts);
+    void reply.headers({ ...safeHeaders, 'x-request-id': facts.requestId });
+    checkSingleHeaders(request.raw.rawHeaders);
+    checkSource(options.hosts(), request);
+    const route = routeOf(request.routeOptions.config);
+    if (route !== undefined) facts.principal = identify(route, { headers: request.headers, ip: request.ip, nowMs: facts.startMs });
+  });
+  app.setErrorHandler((thrown, request, reply) => refuse(ctx, { thrown, request, reply }, requests.get(request)));
+  app.setNotFoundHandler((request, reply) => {
+    const code = 'gateway.unknown-route';
+    const thrown = new RequestRefusedError(404, code, 'There is no such path or method. The ones that exist are at /openapi.json.');
+    refuse(ctx, { thrown, request, reply }, requests.get(request));
+  });
+  app.addHook('onResponse', async (request, reply) => account(ctx, { request, status: reply.statusCode }, requests.get(request)));
+  const world = { ctx, once: openOnce(ctx), closing: options.closing };
+  for (const route of options.routes) {
+    app.route({
+      method: route.method,
+      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { route },
+      handler: async (request, reply) => {
+        await answerCall(world, { route, request, reply, facts: requests.get(request) as Facts });
+        return reply;
+      },
+    });
+  }
+  return app;
+}
+
+function serverOptions({ limits = {} }: GatewayContext): object {
+  const { headersMs = 10_000, requestMs = 30_000, idleMs = 60_000 } = limits;
+  return {
+    logger: false,
+    exposeHeadRoutes: false,
+    trustProxy: false,
+    return503OnClosing: true,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestMs,
+    connectionTimeout: idleMs,
+    keepAliveTimeout: Math.min(idleMs, 30_000),
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: false, ignoreDuplicateSlashes: false, caseSensitive: true, maxParamLength: 512 },
+    http: {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.max(50, Math.min(1000, headersMs / 4)),
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      maxHeaderSize: 16 * 1024,
+      requireHostHeader: true,
+      noDelay: true,
+    },
+  };
+}
+
+/** One parser, and none for anything else: what it does not understand is refused. */
+function acceptOnlyJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, bytes, done) => {
+    try {
+      done(null, (bytes as Buffer).length === 0 ? undefined : parseStrictJson(bytes as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+export function routeOf(config: unknown): Route | undefined {
+  return (config as { readonly route?: Route } | undefined)?.route;
+}
+
+function factsOf(ctx: GatewayContext, request: FastifyRequest): Facts {
+  const given = request.headers['x-request-id'];
+  const requestId = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+  return {
+    requestId,
+    startMs: ctx.clock.now(),
+    startedAt: performance.now(),
+    principal: undefined,
+    traceparent: undefined,
+    problem: undefined,
+  };
+}
+
+interface Refusal {
+  readonly thrown: unknown;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Details of what is our own fault go to the log, under the id that the client gets. */
+function refuse(ctx: GatewayContext, { thrown, request, reply }: Refusal, facts: Facts | undefined): void {
+  const problem = problemOf(thrown);
+  const requestId = facts?.requestId ?? randomUUID();
+  if (facts !== undefined) facts.problem = problem.code;
+  if (problem.isOurs) {
+    const why = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    ctx.log.error('a request failed', { ...logFields(facts), request_id: requestId, code: problem.code, error: why });
+  }
+  const isOpenAi = routeOf(request.routeOptions.config)?.isOpenAi === true || request.url.startsWith('/v1/');
+  void reply
+    .code(problem.status)
+    .headers({ ...safeHeaders, ...problem.headers, 'x-request-id': requestId })
+    .type(isOpenAi ? 'application/json; charset=utf-8' : 'application/problem+json; charset=utf-8')
+    .send(isOpenAi ? openAiErrorBody(problem, requestId) : problemBody(problem, requestId));
+}
+
+function logFields(facts: Facts | undefined): Readonly<Record<string, string | undefined>> {
+  const principal: Principal | undefined = facts?.principal;
+  return { tenant_id: principal?.tenant, principal: principal?.id, trace_id: traceIdOf(facts?.traceparent) };
+}
+
+/** One line and one count for each answer; reads that worked are many and say little. */
+function account(
+  ctx: GatewayContext,
+  { request, status }: { readonly request: FastifyRequest; readonly status: number },
+  facts: Facts | undefined,
+): void {
+  const route = routeOf(request.routeOptions.config)?.path ?? 'none';
+  const { method } = request;
+  const seconds = (performance.now() - (facts?.startedAt ?? performance.now())) / 1000;
+  ctx.metrics.count('http_requests_total', { method, route, status: String(status) });
+  ctx.metrics.observe('http_request_duration_seconds', seconds, { method, route });
+  const isQuiet = method === 'GET' && status < 400;
+  const fields = {
+    ...logFields(facts),
+    request_id: facts?.requestId,
+    method,
+    route,
+    status,
+    ms: Math.round(seconds * 1000),
+    code: facts?.problem,
+  };
+  ctx.log[isQuiet ? 'debug' : 'info']('request', fields);
+}
+
+/** What cannot even be read as a request: nothing of it is repeated. */
+function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

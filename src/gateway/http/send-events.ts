@@ -1,0 +1,58 @@
+import type { ServerResponse } from 'node:http';
+
+export interface EventStream {
+  readonly frames: AsyncGenerator<string, void>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly heartbeatMs: number;
+  readonly maxUnreadBytes: number;
+}
+
+export type EventsOutcome = 'ended' | 'left' | 'too-slow';
+
+/**
+ * Sends frames as they come, and a comment when none came for a while, so that a dead connection is noticed.
+ *
+ * Back pressure: the generator is asked for the next frame only while little is unread. A listener that has something
+ * unread and took nothing of it between two heartbeats is dropped; it can come back with the id of its last event.
+ */
+export async function sendEvents(response: ServerResponse, stream: EventStream): Promise<EventsOutcome> {
+  const { frames, headers, heartbeatMs, maxUnreadBytes } = stream;
+  let outcome: EventsOutcome = 'ended';
+  let wake: (() => void) | undefined;
+  response.on('close', () => {
+    if (!response.writableFinished && outcome === 'ended') outcome = 'left';
+    wake?.();
+  });
+  response.on('drain', () => wake?.());
+  response.writeHead(200, headers);
+  response.flushHeaders();
+  let taken = 0;
+  const beat = setInterval(() => {
+    const before = taken;
+    taken = takenBytes(response);
+    if (response.writableLength === 0) response.write(':\n\n');
+    else if (taken === before) {
+      outcome = 'too-slow';
+      response.destroy();
+    }
+  }, heartbeatMs);
+  try {
+    for await (const frame of frames) {
+      if (response.destroyed) break;
+      response.write(frame);
+      if (response.writableLength <= maxUnreadBytes) continue;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      await promise;
+    }
+  } finally {
+    clearInterval(beat);
+    if (!response.destroyed) response.end();
+  }
+  return outcome;
+}
+
+/** Bytes that the kernel has taken, which it does as the client reads. */
+function takenBytes({ socket }: ServerResponse): number {
+  return socket === null ? 0 : socket.bytesWritten - socket.writableLength;
+}

@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { newSessionId, parseTenantId } from '../contracts/ids.ts';
+import { endEntry, openWorld, sendRaw } from './fixtures/gateway-world.ts';
+import { openGateway } from './open-gateway.ts';
+
+test('a message becomes a run with an id, and the run later has its output and pointers to its files', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('submitter');
+
+  const made = await world.ask('POST', '/api/v1/runs', { token, body: { agent: 'main', input: 'hello', priority: 1 } });
+
+  assert.equal(made.status, 202);
+  assert.equal(made.json.state, 'accepted');
+  assert.equal(made.headers.get('location'), `/api/v1/runs/${made.json.run}`);
+  const { principal, request } = world.admitted[0]!;
+  assert.equal(principal.tenant, 'default');
+  assert.deepEqual([request.agent, request.input, request.door, request.priority], ['main', 'hello', 'http', 1]);
+
+  const row = world.addRun();
+  world.write(row, { kind: 'accepted' }, endEntry('done', 'it is done'));
+  const shown = await world.ask('GET', `/api/v1/runs/${row.id}`, { token });
+  assert.equal(shown.status, 200);
+  assert.deepEqual([shown.json.run.state, shown.json.output], ['done', 'it is done']);
+  const [artifact] = shown.json.artifacts;
+  const file = await world.ask('GET', artifact.href, { token });
+  assert.equal(file.status, 200);
+  assert.match(file.text, /"kind":"accepted"/);
+  assert.match(file.headers.get('content-disposition') ?? '', /^attachment/);
+});
+
+test('without a token, or with a wrong one, everything but health and the description answers 401', async (t) => {
+  const world = await openWorld(t);
+
+  for (const options of [
+    {},
+    { token: 'clh_wrong' },
+    { headers: { authorization: 'Basic abc' } },
+    { headers: { authorization: 'Bearer ' } },
+  ]) {
+    const answer = await world.ask('GET', '/api/v1/runs', options);
+    assert.equal(answer.status, 401);
+    assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
+    assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/);
+  }
+  assert.deepEqual((await world.ask('GET', '/healthz')).json, { status: 'ok' });
+});
+
+test('a tenant header that disagrees with the token is refused, and one that agrees is not', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('viewer', 'acme');
+
+  const other = await world.ask('GET', '/api/v1/runs', { token, headers: { 'x-tenant-id': 'default' } });
+  assert.deepEqual([other.status, other.json.code], [403, 'gateway.other-tenant']);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token, headers: { 'x-tenant-id': 'acme' } })).status, 200);
+});
+
+test('what belongs to another tenant is as unknown as what never was', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('admin', 'acme');
+  const run = world.addRun();
+  const approval = world.addApproval(run);
+
+  for (const target of [
+    `/api/v1/runs/${run.id}`,
+    `/api/v1/runs/${run.id}/events`,
+    `/api/v1/runs/${run.id}/artifacts`,
+    `/api/v1/sessions/${run.session}`,
+    `/api/v1/approvals/${approval.id}`,
+  ]) {
+    const foreign = await world.ask('GET', target, { token });
+    assert.equal(foreign.status, 404, target);
+    assert.equal(foreign.json.code, 'gateway.not-found', target);
+  }
+  const answered = await world.ask('POST', `/api/v1/approvals/${approval.id}/answer`, { token, body: { answer: 'approved' } });
+  assert.equal(answered.status, 404);
+  assert.equal(world.ctx.approvals.get(approval.id, Date.now())?.state, 'open');
+  assert.deepEqual((await world.ask('GET', '/api/v1/runs', { token })).json.runs, []);
+});
+
+test('readiness names what does not answer and says nothing of why', async (t) => {
+  const world = await openWorld(t);
+  assert.equal((await world.ask('GET', '/readyz')).status, 200);
+
+  world.checks.push({ name: 'state', isReady: false, why: '/secret/path is gone' });
+  const answer = await world.ask('GET', '/readyz');
+
+  assert.equal(answer.status, 503);
+  assert.deepEqual(answer.json, { status: 'not-ready', failing: ['state'] });
+  assert.ok(world.lines.some(({ fields }) => fields?.['error'] === '/secret/path is gone'));
+});
+
+test('figures of the installation are for the platform only', async (t) => {
+  const world = await openWorld(t);
+
+  assert.equal((await world.ask('GET', '/metrics')).status, 401);
+  assert.equal((await world.ask('GET', '/metrics', { token: world.token('admin', 'acme') })).status, 403);
+  assert.equal((await world.ask('GET', '/metrics', { token: world.token('viewer') })).status, 200);
+});
+
+test('a name that leads here by DNS rebinding is refused before anybody is identified', async (t) => {
+  const world = await openWorld(t);
+  const head = `Authorization: Bearer ${world.token('admin')}\r\nConnection: close\r\n\r\n`;
+
+  for (const host of [`evil.example:${world.port}`, 'evil.example', '127.0.0.1', '127.0.0.1:1', `127.0.0.1.evil.example:${world.port}`])
+    assert.match(await sendRaw(world.port, `GET /api/v1/runs HTTP/1.1\r\nHost: ${host}\r\n${head}`), /^HTTP\/1.1 421 /, host);
+  for (const host of [`127.0.0.1:${world.port}`, `LOCALHOST:${world.port}`, `[::1]:${world.port}`])
+    assert.match(await sendRaw(world.port, `GET /api/v1/runs HTTP/1.1\r\nHost: ${host}\r\n${head}`), /^HTTP\/1.1 200 /, host);
+});
+
+test('pages of other origins may send nothing, not even with a right token', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('admin');
+  const body = { agent: 'main', input: 'hello' };
+
+  for (const headers of [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: `http://127.0.0.1:${world.port + 1}` },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ]) {
+    const answer = await world.ask('POST', '/api/v1/runs', { token, body, headers });
+    assert.deepEqual([answer.status, answer.json.code], [403, 'gateway.foreign-origin'], JSON.stringify(headers));
+  }
+  assert.equal(world.admitted.length, 0);
+  assert.equal((await world.ask('POST', '/api/v1/runs', { token, body, headers: { origin: world.url } })).status, 202);
+});
+
+test('a header that decides something and stands twice is refused', async (t) => {
+  const world = await openWorld(t);
+  const host = `Host: 127.0.0.1:${world.port}\r\n`;
+  const token = `Authorization: Bearer ${world.token('viewer')}\r\n`;
+
+  for (const twice of [token, 'X-Tenant-ID: default\r\n'])
+    assert.match(await sendRaw(world.port, `GET /api/v1/runs HTTP/1.1\r\n${host}${token}${twice}${twice}\r\n`), /^HTTP\/1.1 400 /);
+  assert.match(await sendRaw(world.port, `GET /healthz HTTP/1.1\r\n${host}${host}\r\n`), /^HTTP\/1.1 400 /);
+});
+
+test('bodies that two readers could read in two ways are refused, and nothing is started', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('submitter');
+  const deep = `${'['.repeat(70)}${']'.repeat(70)}`;
+
+  for (const [raw, status] of [
+    ['{"agent":"main","agent":"other","input":"x"}', 400],
+    ['{"agent":"main","\\u0061gent":"other","input":"x"}', 400],
+    ['{"agent":"main","input":"x","__proto__":{"a":1}}', 400],
+    ['{"agent":"main","input":"x","limits":{"constructor":{}}}', 400],
+    [`{"agent":"main","input":"x","more":${deep}}`, 400],
+    [Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400],
+    ['\ufeff{"agent":"main","input":"x"}', 400],
+    ['{"agent":"main","input":"half \\ud83d"}', 400],
+    ['{"agent":"main","input":"x"', 400],
+    ['', 400],
+    ['"text"', 400],
+    [`{"agent":"main","input":"${'x'.repeat(1024 * 1024)}"}`, 413],
+    ['{"agent":"main","input":"x","unknown":1}', 400],
+    ['{"agent":"../x","input":"x"}', 400],
+    ['{"agent":"main","input":"x","notBefore":1e999}', 400],
+  ] as const) {
+    const answer = await world.ask('POST', '/api/v1/runs', { token, raw });
+    assert.equal(answer.status, status, String(raw).slice(0, 80));
+    assert.equal(answer.json.remedy, 'fix-request');
+  }
+  const form = await world.ask('POST', '/api/v1/runs', {
+    token,
+    raw: 'agent=main',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  });
+  assert.equal(form.status, 415);
+  assert.equal(world.admitted.length, 0);
+  assert.equal((await world.ask('POST', '/api/v1/runs', { token, raw: '{"agent":"main","input":"whole \\ud83d\\ude00"}' })).status, 202);
+});
+
+test('the same Idempotency-Key gives the same answer, another body with it is refused, another principal is not meant', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('submitter');
+  const post = async (input: string, by = token): Promise<[number, string, string | null]> => {
+    const answer = await world.ask('POST', '/api/v1/runs', {
+      token: by,
+      body: { agent: 'main', input },
+      headers: { 'idempotency-key': 'k1' },
+    });
+    return [answer.status, answer.json.run ?? answer.json.code, answer.headers.get('idempotency-replayed')];
+  };
+
+  const [status, run] = await post('hello');
+  assert.equal(status, 202);
+  assert.deepEqual(await post('hello'), [202, run, 'true']);
+  assert.deepEqual(await post('something else'), [422, 'gateway.other-request', null]);
+  const [, theirs] = await post('hello', world.token('submitter'));
+  assert.notEqual(theirs, run);
+  assert.equal(world.admitted.length, 2);
+  assert.notEqual(world.admitted[0]!.request.idempotencyKey, world.admitted[1]!.request.idempotencyKey);
+
+  world.skip(24 * 60 * 60 * 1000 + 1000);
+  assert.notEqual((await post('hello'))[1], run);
+});
+
+test('a refusal by quota names it, is not kept, and says when to come back', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('submitter');
+  const headers = { 'idempotency-key': 'k' };
+  world.quotas.set(parseTenantId('default'), { queuedTasks: 0 });
+
+  const refused = await world.ask('POST', '/api/v1/runs', { token, body: { agent: 'main', input: 'x' }, headers });
+  assert.equal(refused.status, 429);
+  assert.deepEqual(refused.json.quota, { name: 'queuedTasks', limit: 0, used: 0 });
+  assert.ok(Number(refused.headers.get('retry-after')) > 0);
+
+  world.quotas.clear();
+  assert.equal((await world.ask('POST', '/api/v1/runs', { token, body: { agent: 'main', input: 'x' }, headers })).status, 202);
+  assert.equal((await world.ask('POST', '/api/v1/runs', { token, body: { agent: 'ghost', input: 'x' } })).status, 404);
+});
+
+test('a tenant has its requests a minute, another one has its own', async (t) => {
+  const world = await openWorld(t);
+  world.quotas.set(parseTenantId('acme'), { requestsPerMinute: 3 });
+  const [flood, calm] = [world.token('viewer', 'acme'), world.token('viewer')];
+  const statuses = [];
+  for (let i = 0; i < 5; i += 1) statuses.push((await world.ask('GET', '/api/v1/runs', { token: flood })).status);
+
+  assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: calm })).status, 200);
+  world.skip(21_000);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: flood })).status, 200);
+});
+
+test('an address that guesses tokens is held off, and a token that was right a moment ago is not', async (t) => {
+  const world = await openWorld(t, (ctx) => ({ ...ctx, limits: { failuresPerMinute: 5 } }));
+  const [good, unused] = [world.token('viewer'), world.token('viewer')];
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: good })).status, 200);
+  const statuses = [];
+  for (let i = 0; i < 7; i += 1) statuses.push((await world.ask('GET', '/api/v1/runs', { token: `clh_guess${i}` })).status);
+
+  assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429, 429]);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: unused })).status, 429);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: good })).status, 200);
+});
+
+test('a failure of ours shows nothing of the inside and stands in the log under the id that the client got', async (t) => {
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    admit: async () => {
+      throw new Error('SELECT * FROM /root/secret failed');
+    },
+  }));
+
+  const answer = await world.ask('POST', '/api/v1/runs', { token: world.token('admin'), body: { agent: 'main', input: 'x' } });
+
+  assert.equal(answer.status, 500);
+  assert.doesNotMatch(answer.text, /SELECT|secret|root/);
+  const line = world.lines.find(({ level }) => level === 'error');
+  assert.equal(line?.fields?.['request_id'], answer.json.requestId);
+  assert.match(String(line?.fields?.['error']), /SELECT/);
+});
+
+test('a trace that comes in goes on, and one request has one line in the log with tenant and trace', async (t) => {
+  const world = await openWorld(t);
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, 'x-request-id': 'my-request' };
+
+  const answer = await world.ask('POST', '/api/v1/runs', {
+    token: world.token('submitter', 'acme'),
+    body: { agent: 'main', input: 'x' },
+    headers,
+  });
+
+  assert.match(answer.headers.get('traceparent') ?? '', new RegExp(`^00-${traceId}-`));
+  assert.match(world.admitted[0]!.request.traceparent ?? '', new RegExp(`^00-${traceId}-`));
+  assert.equal(answer.headers.get('x-request-id'), 'my-request');
+  const line = world.lines.find(({ message }) => message === 'request');
+  assert.deepEqual(
+    [line?.fields?.['tenant_id'], line?.fields?.['trace_id'], line?.fields?.['request_id']],
+    ['acme', traceId, 'my-request'],
+  );
+  assert.ok(!JSON.stringify(world.lines).includes('clh_'), 'a token is in the log');
+});
+
+test('lists have pages whose cursors lead through all of it', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('viewer');
+  const session = newSessionId(1);
+  const ids = Array.from({ length: 7 }, () => world.addRun({ session }).id).toReversed();
+  world.addRun({ tenant: parseTenantId('acme') });
+
+  const seen: string[] = [];
+  let cursor = '';
+  do {
+    const { json } = await world.ask('GET', `/api/v1/runs?limit=3${cursor === '' ? '' : `&cursor=${cursor}`}`, { token });
+    seen.push(...json.runs.map((row: { id: string }) => row.id));
+    cursor = json.next ?? '';
+  } while (cursor !== '');
+
+  assert.deepEqual(seen.toSorted(), ids.toSorted());
+  assert.equal((await world.ask('GET', `/api/v1/runs?limit=9999`, { token })).status, 400);
+  assert.equal((await world.ask('GET', `/api/v1/runs?unknown=1`, { token })).status, 400);
+});
+
+test('answering a question puts its run on the queue, once, and a repeated answer repairs a lost one', async (t) => {
+  const world = await openWorld(t);
+  const run = world.addRun({ state: 'waiting' });
+  const approval = world.addApproval(run);
+  const token = world.token('approver');
+  const post = async (answer: string, by = token): Promise<number> =>
+    (await world.ask('POST', `/api/v1/approvals/${approval.id}/answer`, { token: by, body: { answer } })).status;
+
+  assert.deepEqual((await world.ask('GET', `/api/v1/runs/${run.id}`, { token })).json.waiting, [approval.id]);
+  assert.equal(await post('approved'), 200);
+  assert.equal(await post('approved'), 200);
+  assert.equal(await post('denied'), 409);
+  assert.equal(await post('approved', world.token('approver')), 409);
+  assert.deepEqual(new Set(world.resumed), new Set([run.id]));
+});
+
+test('a run can be waited for: the answer comes with its end', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('viewer');
+  const run = world.addRun({ state: 'accepted' });
+
+  const answer = world.ask('GET', `/api/v1/runs/${run.id}?wait=20`, { token });
+  world.write(run, { kind: 'accepted' }, endEntry('done', 'late but here'));
+  assert.ok('update' in world.ctx.runs);
+  (world.ctx.runs as unknown as { update(id: string, patch: object): void }).update(run.id, { state: 'done' });
+
+  const { json } = await answer;
+  assert.deepEqual([json.run.state, json.output], ['done', 'late but here']);
+});
+
+test('an address that nothing may listen on is refused with one sentence, also when it is all of them', async (t) => {
+  const world = await openWorld(t);
+
+  for (const host of ['0.0.0.0', '::', '192.168.1.5', '10.0.0.1', '8.8.8.8', 'example.com', '::ffff:127.0.0.1', ''])
+    await assert.rejects(openGateway({ ...world.ctx, serve: { host } }), { code: 'gateway.public-address', remedy: 'fix-request' });
+  const second = await openGateway({ ...world.ctx, serve: { port: world.port } });
+  await assert.rejects(second.listen(), { code: 'gateway.port-taken' });
+  await second.close();
+});
+
+test('the gateway answers on loopback only', async (t) => {
+  const world = await openWorld(t);
+  const others = Object.values(net.isIP('127.0.0.1') === 4 ? (await import('node:os')).networkInterfaces() : {})
+    .flat()
+    .filter((one) => one !== undefined && one.family === 'IPv4' && !one.address.startsWith('127.'));
+
+  for (const one of others) {
+    const outcome = await new Promise((resolve) => {
+      const socket = net.connect(world.port, one!.address, () => resolve('connected'));
+      socket.on('error', () => resolve('refused'));
+      socket.setTimeout(500, () => resolve('nothing'));
+    });
+    assert.notEqual(outcome, 'connected', one!.address);
+  }
+});

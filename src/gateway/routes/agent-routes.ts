@@ -1,0 +1,32 @@
+import * as z from 'zod/mini';
+import type { AgentId } from '../../contracts/ids.ts';
+import { unknownThing } from '../request-refused-error.ts';
+import { defineRoute, json, readers, type Route } from '../route.ts';
+import { count, name } from './shapes.ts';
+
+const summary = { agent: name, description: z.string(), grants: z.array(z.string()) };
+
+export const listAgents: Route = defineRoute({
+  method: 'GET',
+  path: '/api/v1/agents',
+  summary: 'Agents of the tenant, and which tools a human granted them.',
+  scope: 'tenant',
+  roles: readers,
+  answer: z.object({ agents: z.array(z.object(summary)) }),
+  handle: async (ctx, { tenant }) => json({ agents: await ctx.agents.list(tenant) }),
+});
+
+export const showAgent: Route = defineRoute({
+  method: 'GET',
+  path: '/api/v1/agents/{agent}',
+  summary: 'One agent: its model, the tools that it is offered, the size of its prompt.',
+  scope: 'tenant',
+  roles: readers,
+  params: z.strictObject({ agent: name }),
+  answer: z.object({ agent: z.object({ ...summary, model: z.nullable(z.string()), tools: z.array(z.string()), promptBytes: count }) }),
+  handle: async (ctx, { tenant, params }) => {
+    const agent = await ctx.agents.show(tenant, params.agent as AgentId);
+    if (agent === undefined) throw unknownThing('agent', params.agent);
+    return json({ agent });
+  },
+});

@@ -1,0 +1,65 @@
+import * as z from 'zod/mini';
+import { runStates, terminalStates, type RunState } from '../../contracts/run.ts';
+
+/** The shapes that several routes share. */
+const id = (prefix: string): z.ZodMiniString => z.string().check(z.regex(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{26}$`)));
+export const runId = id('run');
+export const sessionId = id('ses');
+export const approvalId = id('apr');
+export const tokenId = id('tok');
+export const taskId = id('tsk');
+export const name = z
+  .string()
+  .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens'));
+export const count = z.int().check(z.nonnegative());
+export const timeMs = z.int();
+
+/** A whole number in a query string. */
+export function wholeNumber(least: number, most: number): z.ZodMiniType<number> {
+  return z.pipe(
+    z.string().check(
+      z.regex(/^\d{1,9}$/, 'must be a whole number'),
+      z.refine((text) => Number(text) >= least && Number(text) <= most, `must be from ${least} to ${most}`),
+    ),
+    z.transform(Number),
+  );
+}
+
+/** How many a page has. */
+export const pageLimit = z.optional(wholeNumber(1, 500));
+export const defaultPage = 50;
+
+/** The page, and the cursor of the next one; null when there is none. */
+export function pageOf<T>(
+  rows: readonly T[],
+  limit: number,
+  cursorOf: (row: T) => string,
+): { readonly page: readonly T[]; readonly next: string | null } {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return { page, next: rows.length > limit && last !== undefined ? cursorOf(last) : null };
+}
+
+export const runRow = z.object({
+  id: runId,
+  session: sessionId,
+  tenant: name,
+  agent: name,
+  state: z.enum([...runStates, 'interrupted']),
+  door: z.string(),
+  model: z.string(),
+  inputPreview: z.string(),
+  reason: z.string(),
+  createdMs: timeMs,
+  startedMs: z.optional(timeMs),
+  endedMs: z.optional(timeMs),
+  turns: count,
+  toolCalls: count,
+  inputTokens: count,
+  outputTokens: count,
+  costMicroUsd: z.optional(count),
+});
+
+export function isSettled(state: RunState | 'interrupted'): boolean {
+  return state === 'waiting' || (state !== 'interrupted' && terminalStates.has(state));
+}
