@@ -75,7 +75,7 @@ function toolParts(
 ): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes' | 'mcpStarter'> {
   const doors = new WeakMap<RunSandbox, RunDoors>();
   const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
-  const closed = async (): Promise<string[]> => protectedDirs(await home(), userDir, tenant);
+  const closed = async (): Promise<string[]> => protectedDirs(await home(), { env, userDir, tenant });
   const sandboxes: App['sandboxes'] = async (image) => {
     const { openSandboxes, placedImage, runtimeDirOf } = await import('./sandboxes.ts');
     const own = placedImage(image, await rootOf());
@@ -151,11 +151,14 @@ function storeParts(
 }
 
 /**
- * Where no agent's root may lie: grants, ledger and keys; also when the keys' folder is not there yet. For agents of
- * tenant `default`, whose roots may hold the other tenants', those too; of other tenants no root leaves their own.
+ * Where no agent's root may lie and what no root shows: grants, ledger, keys, secrets, and the compiled code that the
+ * next command runs; also when a folder is not there yet. For agents of tenant `default`, whose roots may hold the other
+ * tenants', those too; of other tenants no root leaves their own.
  */
-function protectedDirs(home: Home, userDir: string, tenant: TenantId): string[] {
-  return [home.dir, userDir, ...(tenant === 'default' ? [home.tenantRootsDir] : [])];
+function protectedDirs(home: Home, { env, userDir, tenant }: Pick<Base, 'env' | 'userDir' | 'tenant'>): string[] {
+  const cache = env['XDG_CACHE_HOME'] ?? path.join(env['HOME'] ?? os.homedir(), '.cache');
+  const own = [home.dir, userDir, path.join(cache, 'clawhold'), ...(isSystemWide(env) ? ['/etc/clawhold'] : [])];
+  return [...own, ...(tenant === 'default' ? [home.tenantRootsDir] : [])];
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
