@@ -1,0 +1,418 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { RunRequest } from '../contracts/admission.ts';
+import { FixRequestError, RetryableError } from '../contracts/errors.ts';
+import { newApprovalId, newRunId, newSessionId, parseAgentId, parseTenantId, type TenantId } from '../contracts/ids.ts';
+import { sha256 } from '../contracts/json.ts';
+import { silentLog } from '../contracts/log.ts';
+import { roles, type Principal, type Role } from '../contracts/principal.ts';
+import { readPayload } from '../contracts/read-payload.ts';
+import { taskIdOf } from '../contracts/task.ts';
+import type { TenantConfig } from '../contracts/tenant.ts';
+import { openDatabase } from '../state/database.ts';
+import { createHome } from '../state/home.ts';
+import { openQueue } from '../state/open-queue.ts';
+import type { Queue } from '../state/queue.ts';
+import { openRuns, type Runs } from '../state/runs.ts';
+import { openSessions } from '../state/sessions.ts';
+import { openTenants, type Tenants } from '../state/tenants.ts';
+import { openUsage } from '../state/usage.ts';
+import { admit, type AdmitContext } from './admit.ts';
+import { admitResume } from './admit-resume.ts';
+import { sharesOf } from './quota.ts';
+import { openTurns } from './turns.ts';
+
+const acme = parseTenantId('acme');
+const beta = parseTenantId('beta');
+const main = parseAgentId('main');
+const noon = Date.UTC(2026, 0, 1, 12);
+
+interface World extends AsyncDisposable {
+  readonly ctx: AdmitContext;
+  readonly queue: Queue;
+  readonly runs: Runs;
+  readonly tenants: Tenants;
+  readonly dir: string;
+  nowMs: number;
+}
+
+async function newWorld(config: Omit<TenantConfig, 'version'> = {}, change: Partial<AdmitContext> = {}): Promise<World> {
+  const home = createHome(fs.mkdtempSync(path.join(os.tmpdir(), 'admit-')));
+  const stack = new AsyncDisposableStack();
+  const database = stack.use(openDatabase(home.databaseFile));
+  const clock = { now: (): number => world.nowMs };
+  const queue = stack.use(await openQueue({ driver: 'sqlite', file: path.join(home.dir, 'queue.db'), clock }));
+  const tenants = openTenants(home);
+  await tenants.create(acme, { version: 1, ...config });
+  await tenants.create(beta);
+  const ctx: AdmitContext = {
+    clock,
+    log: silentLog,
+    tenants,
+    queue,
+    usage: openUsage({ database, home, clock }),
+    turns: openTurns(),
+    stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
+    redact: async (_tenant, text) => text.replaceAll('hunter2', '[hidden]'),
+    prepare: async (_tenant, agent) => {
+      if (agent !== main) throw new FixRequestError('worker.unknown-agent', `There is no agent in ${home.dir}.`);
+      return { policy: sha256('policy') };
+    },
+    ...change,
+  };
+  const world: World = {
+    ctx,
+    queue,
+    runs: openRuns(database),
+    tenants,
+    dir: home.dir,
+    nowMs: noon,
+    [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
+  };
+  return world;
+}
+
+function principal(tenant: TenantId = acme, given: readonly Role[] = ['submitter']): Principal {
+  return { kind: 'service', id: 'tok_1', tenant, roles: given };
+}
+
+function ask(change: Partial<RunRequest> = {}): RunRequest {
+  return { agent: main, input: 'hello', door: 'http', ...change };
+}
+
+async function codeOf(admission: ReturnType<typeof admit>): Promise<string> {
+  const answer = await admission;
+  return answer.outcome === 'admitted' ? 'admitted' : answer.code;
+}
+
+async function put(world: World, tenant: TenantId = acme, change: Partial<RunRequest> = {}) {
+  const answer = await admit(world.ctx, principal(tenant), ask(change));
+  assert.ok(answer.outcome === 'admitted', JSON.stringify(answer));
+  return answer;
+}
+
+test('an admitted run is on the queue with everything a worker needs, and listed as accepted', async () => {
+  await using world = await newWorld();
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+
+  const { run, session, isNew } = await put(world, acme, { priority: 1, traceparent, model: 'a/b', limits: { turns: 3 } });
+
+  const [lease] = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 2 });
+  const payload = readPayload(lease!.message);
+  assert.equal(isNew, true);
+  assert.equal(lease!.message.task_id, taskIdOf(run));
+  assert.equal(lease!.message.traceparent, traceparent);
+  assert.deepEqual(payload, {
+    kind: 'start',
+    item: {
+      kind: 'agent',
+      runId: run,
+      sessionId: session,
+      tenant: acme,
+      agent: main,
+      door: 'http',
+      principal: { kind: 'service', id: 'tok_1' },
+      input: 'hello',
+      model: 'a/b',
+      limits: { turns: 3, usd: 20 },
+    },
+    request: payload.kind === 'start' && payload.request,
+    policy: sha256('policy'),
+  });
+  assert.equal(world.runs.get(run)?.state, 'accepted');
+  assert.equal(world.ctx.stores(acme).sessions.get(session)?.agent, main);
+});
+
+test('only admin, operator and submitter start runs', async () => {
+  await using world = await newWorld();
+
+  const codes = await Promise.all(roles.map(async (role) => [role, await codeOf(admit(world.ctx, principal(acme, [role]), ask()))]));
+
+  assert.deepEqual(Object.fromEntries(codes), {
+    admin: 'admitted',
+    operator: 'admitted',
+    submitter: 'admitted',
+    approver: 'control.forbidden',
+    viewer: 'control.forbidden',
+  });
+  assert.equal(await codeOf(admit(world.ctx, principal(acme, []), ask())), 'control.forbidden');
+});
+
+test('what cannot start is refused with a code and leaves nothing behind', async () => {
+  await using world = await newWorld();
+  const theirs = await put(world, beta);
+  await world.tenants.create(parseTenantId('asleep'), { version: 1, state: 'suspended' });
+  fs.mkdirSync(path.join(world.dir, 'tenants', 'broken'));
+  fs.writeFileSync(path.join(world.dir, 'tenants', 'broken', 'tenant.yaml'), 'version: 1\nnonsense: 1\n');
+  const cases: readonly (readonly [string, TenantId, Partial<RunRequest>])[] = [
+    ['control.unknown-tenant', parseTenantId('ghost'), {}],
+    ['control.tenant-suspended', parseTenantId('asleep'), {}],
+    ['control.tenant-invalid', parseTenantId('broken'), {}],
+    ['control.unknown-agent', acme, { agent: parseAgentId('ghost') }],
+    ['control.unknown-session', acme, { session: newSessionId(noon) }],
+    ['control.unknown-session', acme, { session: theirs.session }],
+    ['control.bad-key', acme, { idempotencyKey: '' }],
+    ['control.bad-key', acme, { idempotencyKey: 'a b' }],
+    ['control.bad-key', acme, { idempotencyKey: 'a'.repeat(201) }],
+  ];
+
+  for (const [code, tenant, change] of cases) {
+    const answer = await admit(world.ctx, principal(tenant), ask(change));
+    assert.ok(answer.outcome === 'refused' && answer.code === code, `${code}: ${JSON.stringify(answer)}`);
+    assert.ok(!answer.message.includes(world.dir), answer.message);
+  }
+  assert.equal(
+    (await world.queue.counts()).reduce((sum, { ready }) => sum + ready, 0),
+    1,
+  );
+  assert.equal(world.runs.list().length, 1);
+});
+
+test('a session of another tenant and one that never was are refused with the same words', async () => {
+  await using world = await newWorld();
+  const theirs = (await put(world, beta)).session;
+  const never = newSessionId(noon);
+
+  const [a, b] = await Promise.all(
+    [theirs, never].map(async (session) => JSON.stringify(await admit(world.ctx, principal(), ask({ session }))).replace(session, 'ID')),
+  );
+
+  assert.equal(a, b);
+});
+
+test('one key gives one run: repeated, at the same moment, and over quota by now', async () => {
+  await using world = await newWorld({ quotas: { concurrentRuns: 1 } });
+  const request = ask({ idempotencyKey: 'order-1' });
+
+  const at = await Promise.all(Array.from({ length: 8 }, async () => await admit(world.ctx, principal(), request)));
+  const later = await admit(world.ctx, principal(), request);
+
+  const runs = new Set([...at, later].map((one) => (one.outcome === 'admitted' ? `${one.run} ${one.session}` : one.code)));
+  assert.equal(runs.size, 1);
+  assert.equal([...at, later].filter((one) => one.outcome === 'admitted' && one.isNew).length, 1);
+  assert.equal(world.runs.list().length, 1);
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask())), 'control.over-quota');
+});
+
+test('sabotage: where the look-up misses, as in a race between two processes, the key still gives one run', async () => {
+  await using world = await newWorld();
+  const blind: AdmitContext = { ...world.ctx, queue: { ...bound(world.queue), find: async () => undefined } };
+  const request = ask({ idempotencyKey: 'order-1' });
+
+  const first = await admit(world.ctx, principal(), request);
+  const second = await admit(blind, principal(), request);
+
+  assert.deepEqual(second, { ...first, isNew: false });
+  assert.equal(world.runs.list().length, 1);
+  assert.equal(await codeOf(admit(blind, principal(), ask({ idempotencyKey: 'order-1', input: 'other' }))), 'control.key-reused');
+});
+
+function bound(queue: Queue): AdmitContext['queue'] {
+  return {
+    counts: async (scope) => await queue.counts(scope),
+    find: async (tenant, key) => await queue.find(tenant, key),
+    get: async (tenant, task) => await queue.get(tenant, task),
+    put: async (tasks) => await queue.put(tasks),
+  };
+}
+
+test('a key of another tenant, of another door and for another request is another key', async () => {
+  await using world = await newWorld();
+  const key = { idempotencyKey: 'order-1' };
+  const mine = await put(world, acme, key);
+
+  const theirs = await put(world, beta, key);
+  const cron = await put(world, acme, { ...key, door: 'cron' });
+  const reused = await codeOf(admit(world.ctx, principal(), ask({ ...key, input: 'something else' })));
+
+  assert.equal(new Set([mine.run, theirs.run, cron.run]).size, 3);
+  assert.equal(reused, 'control.key-reused');
+});
+
+test('over concurrentRuns the refusal names quota, limit and use, also when many come at once; a finished run makes room', async () => {
+  await using world = await newWorld({ quotas: { concurrentRuns: 3 } });
+
+  const answers = await Promise.all(Array.from({ length: 20 }, async () => await admit(world.ctx, principal(), ask())));
+  const refusal = answers.find((one) => one.outcome === 'refused');
+  const [lease] = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 1 });
+  const whileLeased = await codeOf(admit(world.ctx, principal(), ask()));
+  await world.queue.ack(lease!);
+
+  assert.equal(answers.filter((one) => one.outcome === 'admitted').length, 3);
+  assert.deepEqual(refusal, {
+    outcome: 'refused',
+    code: 'control.over-quota',
+    message:
+      'Tenant acme may have 3 runs at the same time and has 3, so nothing more is started (quota concurrentRuns). Wait until one has ended, or have the quota raised.',
+    quota: { name: 'concurrentRuns', limit: 3, used: 3 },
+  });
+  assert.equal(whileLeased, 'control.over-quota');
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask())), 'admitted');
+});
+
+test('a tenant that chose to queue is accepted up to queuedTasks, and its share bounds what is worked on', async () => {
+  await using world = await newWorld({ quotas: { concurrentRuns: 1, queuedTasks: 3 }, overQuota: 'queue' });
+  for (const { tenant, share } of sharesOf(world.tenants)) await world.queue.setShare(tenant, share);
+
+  const codes = [];
+  for (let i = 0; i < 5; i += 1) codes.push(await codeOf(admit(world.ctx, principal(), ask())));
+  const leased = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 10 });
+
+  assert.deepEqual(codes, ['admitted', 'admitted', 'admitted', 'control.over-quota', 'control.over-quota']);
+  assert.equal(leased.length, 1);
+});
+
+test('a scheduled run takes no place among the runs of now, but one among the waiting', async () => {
+  await using world = await newWorld({ quotas: { concurrentRuns: 0, queuedTasks: 1 } });
+
+  const later = { notBeforeMs: noon + 60_000 };
+
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask())), 'control.over-quota');
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask(later))), 'admitted');
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask(later))), 'control.over-quota');
+});
+
+test('money of the day is counted and a run gets at most what is left; the next day begins anew', async () => {
+  await using world = await newWorld({ quotas: { usdPerDay: 2 } });
+  const spent = await put(world);
+  world.runs.update(spent.run, { costMicroUsd: 1_500_000, endedMs: noon, state: 'done' });
+
+  const [, second] = [await put(world), await put(world, acme, { limits: { usd: 0.1 } })];
+  world.runs.update(second.run, { costMicroUsd: 500_000, endedMs: noon, state: 'done' });
+  const over = await admit(world.ctx, principal(), ask());
+  const otherTenant = await codeOf(admit(world.ctx, principal(beta), ask()));
+  world.nowMs += 86_400_000;
+
+  const limits = (await world.queue.list({ tenant: acme, state: 'ready' })).map(({ message }) => {
+    const payload = readPayload(message);
+    return payload.kind === 'start' ? payload.item.limits?.usd : undefined;
+  });
+  assert.deepEqual(limits, [2, 0.5, 0.1]);
+  assert.deepEqual(over.outcome === 'refused' && over.quota, { name: 'usdPerDay', limit: 2, used: 2 });
+  assert.deepEqual([otherTenant, await codeOf(admit(world.ctx, principal(), ask()))], ['admitted', 'admitted']);
+});
+
+test('without a quota of its own a tenant spends 20 dollars a day', async () => {
+  await using world = await newWorld();
+  const { run } = await put(world);
+  world.runs.update(run, { costMicroUsd: 20_000_000, endedMs: noon });
+
+  const over = await admit(world.ctx, principal(), ask());
+
+  assert.deepEqual(over.outcome === 'refused' && over.quota, { name: 'usdPerDay', limit: 20, used: 20 });
+});
+
+test('over storageMb nothing is admitted', async () => {
+  await using world = await newWorld({ quotas: { storageMb: 1 } });
+  fs.writeFileSync(path.join(world.dir, 'tenants', 'acme', 'big'), Buffer.alloc(2 * 1024 * 1024, 1));
+
+  const over = await admit(world.ctx, principal(), ask());
+
+  assert.ok(over.outcome === 'refused' && over.quota?.name === 'storageMb' && over.quota.used >= 2);
+});
+
+test('a secret in a message is hidden before it is stored anywhere', async () => {
+  await using world = await newWorld();
+
+  const { run } = await put(world, acme, { input: 'my password is hunter2', idempotencyKey: 'k' });
+  const again = await put(world, acme, { input: 'my password is hunter2', idempotencyKey: 'k' });
+
+  assert.equal(again.run, run);
+  assert.equal(world.runs.get(run)?.inputPreview, 'my password is [hidden]');
+  for (const name of fs.readdirSync(world.dir).filter((file) => /\.db/.test(file)))
+    assert.ok(!fs.readFileSync(path.join(world.dir, name), 'latin1').includes('hunter2'), name);
+});
+
+test('a failing list of runs refuses nothing, for the queue holds the run; a failing queue refuses everything', async () => {
+  await using world = await newWorld();
+  const stores: AdmitContext['stores'] = (tenant) => ({
+    ...world.ctx.stores(tenant),
+    runs: {
+      get: () => undefined,
+      accept: () => {
+        throw new Error('disk full');
+      },
+    },
+  });
+  const failing: AdmitContext['queue'] = {
+    ...bound(world.queue),
+    put: async () => await Promise.reject(new RetryableError('state.queue-failed', 'The disk is full.')),
+  };
+
+  assert.equal(await codeOf(admit({ ...world.ctx, stores }, principal(), ask())), 'admitted');
+  await assert.rejects(admit({ ...world.ctx, queue: failing }, principal(), ask()), { code: 'state.queue-failed' });
+  assert.equal(world.runs.list().length, 0);
+});
+
+test('an answer puts its run back on the queue once, and another tenant cannot', async () => {
+  await using world = await newWorld({ quotas: { concurrentRuns: 0 } });
+  const row = { ...(await rowOfNewRun(world)), state: 'waiting' as const };
+  const approval = newApprovalId(noon);
+  const approver = principal(acme, ['approver']);
+
+  const first = await admitResume(world.ctx, approver, { run: row.id, approval });
+  const second = await admitResume(world.ctx, approver, { run: row.id, approval });
+  const theirs = await admitResume(world.ctx, principal(beta, ['admin']), { run: row.id, approval });
+  const byHand = await admitResume(world.ctx, approver, { run: row.id });
+  const unknown = await admitResume(world.ctx, principal(acme, ['admin']), { run: newRunId(noon) });
+
+  assert.deepEqual(
+    [first, second],
+    [
+      { outcome: 'admitted', run: row.id, session: row.session, isNew: true },
+      { outcome: 'admitted', run: row.id, session: row.session, isNew: false },
+    ],
+  );
+  assert.deepEqual(
+    [theirs, byHand, unknown].map((one) => one.outcome === 'refused' && one.code),
+    ['control.unknown-run', 'control.forbidden', 'control.unknown-run'],
+  );
+  const [lease] = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 5 });
+  assert.deepEqual(readPayload(lease!.message), {
+    kind: 'resume',
+    run: row.id,
+    tenant: acme,
+    approval,
+    principal: { kind: 'service', id: 'tok_1' },
+  });
+});
+
+async function rowOfNewRun(world: World) {
+  const row = {
+    id: newRunId(noon),
+    session: newSessionId(noon),
+    tenant: acme,
+    agent: main,
+    state: 'waiting',
+    door: 'http',
+    model: '',
+    inputPreview: '',
+    reason: '',
+    createdMs: noon,
+    turns: 0,
+    toolCalls: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+  } as const;
+  world.runs.insert(row);
+  return row;
+}
+
+test('a suspended tenant and one with a wrong file get no share of the workers', async () => {
+  await using world = await newWorld({ weight: 3, quotas: { concurrentRuns: 4 } });
+  await world.tenants.create(parseTenantId('asleep'), { version: 1, state: 'suspended' });
+  fs.writeFileSync(path.join(world.dir, 'tenants', 'beta', 'tenant.yaml'), 'version: 1\nweight: many\n');
+
+  assert.deepEqual(
+    sharesOf(world.tenants).map(({ tenant, share }) => [tenant, share]),
+    [
+      ['default', { weight: 1 }],
+      ['acme', { weight: 3, maxLeased: 4 }],
+      ['asleep', { weight: 1, maxLeased: 0 }],
+      ['beta', { maxLeased: 0 }],
+    ],
+  );
+});

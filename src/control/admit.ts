@@ -1,0 +1,164 @@
+import type { Admission, RunRequest } from '../contracts/admission.ts';
+import type { Clock } from '../contracts/clock.ts';
+import type { AgentId, TenantId } from '../contracts/ids.ts';
+import type { Sha256 } from '../contracts/json.ts';
+import type { Log } from '../contracts/log.ts';
+import type { Principal } from '../contracts/principal.ts';
+import { readPayload } from '../contracts/read-payload.ts';
+import { taskIdOf } from '../contracts/task.ts';
+import type { Queue, TaskFacts } from '../state/queue.ts';
+import type { RunRow, Runs } from '../state/runs.ts';
+import type { Sessions } from '../state/sessions.ts';
+import type { Tenant, Tenants } from '../state/tenants.ts';
+import { exceededQuota, hasCountQuota, overQuotaSentence, usdUse, type QuotaContext } from './quota.ts';
+import { refused, refusedByError, type Refused } from './refusal.ts';
+import { hashOf, itemOf, rowOf, taskOf } from './run-task.ts';
+import type { Turns } from './turns.ts';
+
+/** The part of an installation that admission needs. */
+export interface AdmitContext extends QuotaContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tenants: Pick<Tenants, 'get'>;
+  readonly queue: Pick<Queue, 'counts' | 'find' | 'get' | 'put'>;
+  readonly turns: Turns;
+  /** Opened for that tenant alone. */
+  readonly stores: (tenant: TenantId) => {
+    readonly runs: Pick<Runs, 'accept' | 'get'>;
+    readonly sessions: Pick<Sessions, 'create' | 'get'>;
+  };
+  /** Hides secrets: what a request says is stored from here on. */
+  readonly redact: (tenant: TenantId, text: string) => Promise<string>;
+  /** Loads the agent and compiles the policy of platform, tenant and agent. @throws FixRequestError when a run would. */
+  readonly prepare: (tenant: TenantId, agent: AgentId) => Promise<{ readonly policy: Sha256 }>;
+  /** After so many deliveries a task is dead. */
+  readonly maxDeliveries?: number;
+}
+
+/**
+ * The one entry to the queue: every door puts work through it, and nothing else puts a run.
+ *
+ * Contract:
+ * - an admitted run is on the queue, durable, when this resolves; a refused one left nothing behind;
+ * - one idempotency key of a tenant gives one run, however often and from however many processes, also when the tenant
+ *   is over its quota by now; the same key with another request is refused;
+ * - the tenant is the principal's and comes from nowhere else;
+ * - a refusal is a value with a stable code; over quota it names the quota, its limit and its use.
+ * @throws RetryableError when the surroundings fail: then nothing was put, or the same key finds what was.
+ */
+export async function admit(ctx: AdmitContext, principal: Principal, given: RunRequest): Promise<Admission> {
+  if (!starters.some((role) => principal.roles.includes(role)))
+    return refused('control.forbidden', `${principal.id} may not start runs: none of its roles (${principal.roles.join(', ')}) allows it.`);
+  const key = keyOf(given);
+  if (key === undefined) return refused('control.bad-key', 'An idempotency key has 1 to 200 visible characters. Send another one.');
+  const request = { ...given, input: await ctx.redact(principal.tenant, given.input) };
+  const known = key === '' ? undefined : await ctx.queue.find(principal.tenant, key);
+  if (known !== undefined) return answerKnown(known, request);
+  const tenant = activeTenant(ctx, principal.tenant);
+  if ('outcome' in tenant) return tenant;
+  const prepared = await prepare(ctx, tenant.id, request);
+  if ('outcome' in prepared) return prepared;
+  const put = async (): Promise<Admission> => await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy });
+  return hasCountQuota(tenant) ? await ctx.turns.inTurn(tenant.id, put) : await put();
+}
+
+const starters = ['admin', 'operator', 'submitter'] as const;
+
+/** Empty: a key of its own. Undefined: none that can be stored. */
+function keyOf({ door, idempotencyKey }: RunRequest): string | undefined {
+  if (idempotencyKey === undefined) return '';
+  return /^[\x21-\x7e]{1,200}$/.test(idempotencyKey) ? `${door}:${idempotencyKey}` : undefined;
+}
+
+export function activeTenant(ctx: Pick<AdmitContext, 'tenants' | 'log'>, id: TenantId): Tenant | Refused {
+  let tenant: Tenant | undefined;
+  try {
+    tenant = ctx.tenants.get(id);
+  } catch (error) {
+    return refusedByError(ctx.log, error, {
+      code: 'control.tenant-invalid',
+      message: `Tenant ${id} starts nothing, because its configuration is not valid. Its operator must correct it.`,
+      fields: { tenant_id: id },
+    });
+  }
+  if (tenant === undefined) return refused('control.unknown-tenant', `There is no tenant ${id} any more. Use another token.`);
+  return tenant.isActive
+    ? tenant
+    : refused('control.tenant-suspended', `Tenant ${id} is suspended, so it starts nothing. Ask who runs this installation.`);
+}
+
+async function prepare(
+  ctx: AdmitContext,
+  tenant: TenantId,
+  { agent, session }: RunRequest,
+): Promise<{ readonly policy: Sha256 } | Refused> {
+  const known = session === undefined ? undefined : ctx.stores(tenant).sessions.get(session);
+  if (session !== undefined && known?.agent !== agent)
+    return refused('control.unknown-session', `Agent ${agent} has no session ${session}. Leave it out to begin a new one.`);
+  try {
+    return await ctx.prepare(tenant, agent);
+  } catch (error) {
+    const isUnknown = (error as { code?: unknown }).code === 'worker.unknown-agent';
+    return refusedByError(ctx.log, error, {
+      code: isUnknown ? 'control.unknown-agent' : 'control.agent-invalid',
+      message: isUnknown
+        ? `There is no agent ${agent} in tenant ${tenant}. List the agents, and name one of them.`
+        : `Agent ${agent} cannot start, because its configuration or a policy is not valid. "clawhold agents validate ${agent}" tells its operator why.`,
+      fields: { tenant_id: tenant },
+    });
+  }
+}
+
+interface PutRun {
+  readonly principal: Principal;
+  readonly request: RunRequest;
+  readonly tenant: Tenant;
+  readonly key: string;
+  readonly policy: Sha256;
+}
+
+async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
+  const { principal, request, tenant, key, policy } = parts;
+  const nowMs = ctx.clock.now();
+  const quota = await exceededQuota(ctx, tenant, (request.notBeforeMs ?? 0) > nowMs);
+  if (quota !== undefined) {
+    // The place may have been taken by the same key a moment ago.
+    const first = key === '' ? undefined : await ctx.queue.find(tenant.id, key);
+    if (first !== undefined) return answerKnown(first, request);
+    return { ...refused('control.over-quota', overQuotaSentence(tenant.id, quota)), quota };
+  }
+  const { limit, used } = usdUse(ctx, tenant);
+  const item = itemOf(request, { principal, nowMs, usdLeft: limit - used });
+  const { runs, sessions } = ctx.stores(tenant.id);
+  // Before the task: a session without a run is nothing, a run without its session could not be continued.
+  if (request.session === undefined) sessions.create({ id: item.sessionId, tenant: tenant.id, agent: item.agent, createdMs: nowMs });
+  const payload = { kind: 'start', item, request: hashOf(request), policy } as const;
+  const [outcome] = await ctx.queue.put([taskOf(payload, { request, key, maxDeliveries: ctx.maxDeliveries })]);
+  if (outcome?.isNew === false) {
+    const first = await ctx.queue.get(tenant.id, outcome.taskId);
+    if (first !== undefined) return answerKnown(first, request);
+  }
+  acceptRow(ctx, runs, rowOf(item, nowMs));
+  ctx.log.info('run admitted', { tenant_id: tenant.id, run_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id });
+  return { outcome: 'admitted', run: item.runId, session: item.sessionId, isNew: true };
+}
+
+/** The queue holds the run: a worker that finds no row makes it, so a failing list of runs refuses nothing. */
+function acceptRow(ctx: AdmitContext, runs: Pick<Runs, 'accept'>, row: RunRow): void {
+  try {
+    runs.accept(row);
+  } catch (error) {
+    ctx.log.warn('an admitted run is not listed yet', { tenant_id: row.tenant, run_id: row.id, reason: String(error) });
+  }
+}
+
+function answerKnown({ message }: TaskFacts, request: RunRequest): Admission {
+  const payload = readPayload(message);
+  if (payload.kind !== 'start' || payload.request !== hashOf(request))
+    return refused(
+      'control.key-reused',
+      'This idempotency key was used for another request, and one key stands for one run. Send a new key.',
+    );
+  const { runId: run, sessionId: session } = payload.item;
+  return { outcome: 'admitted', run, session, isNew: false };
+}

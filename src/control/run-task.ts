@@ -1,0 +1,76 @@
+import type { RunRequest, TaskPayload } from '../contracts/admission.ts';
+import { newRunId, newSessionId } from '../contracts/ids.ts';
+import { hashJson, type Sha256 } from '../contracts/json.ts';
+import type { Principal } from '../contracts/principal.ts';
+import type { RunItem } from '../contracts/run.ts';
+import { defaultAgentType, shardOf, taskIdOf, type TaskMessage } from '../contracts/task.ts';
+import type { PutTask } from '../state/queue.ts';
+import type { RunRow } from '../state/runs.ts';
+
+/** What a worker gets. */
+export function itemOf(
+  request: RunRequest,
+  { principal, nowMs, usdLeft }: { readonly principal: Principal; readonly nowMs: number; readonly usdLeft: number },
+): RunItem {
+  return {
+    kind: 'agent',
+    runId: newRunId(nowMs),
+    sessionId: request.session ?? newSessionId(nowMs),
+    tenant: principal.tenant,
+    agent: request.agent,
+    door: request.door,
+    principal: { kind: principal.kind, id: principal.id },
+    input: request.input,
+    ...(request.model === undefined ? {} : { model: request.model }),
+    // The lowest wins: a run gets at most what is left of the day.
+    limits: { ...request.limits, usd: Math.min(request.limits?.usd ?? Infinity, usdLeft) },
+  };
+}
+
+/** Its queue message, with the run's own letters in the task's id. */
+export function taskOf(
+  payload: Extract<TaskPayload, { kind: 'start' }>,
+  { request, key, maxDeliveries }: { readonly request: RunRequest; readonly key: string; readonly maxDeliveries: number | undefined },
+): PutTask {
+  const { item } = payload;
+  return {
+    message: {
+      tenant_id: item.tenant,
+      swarm_id: item.runId,
+      agent_type: defaultAgentType,
+      shard_id: shardOf(item.sessionId, 1),
+      task_id: taskIdOf(item.runId),
+      payload: payload as unknown as TaskMessage['payload'],
+      idempotency_key: key === '' ? item.runId : key,
+      ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+    },
+    ...(request.priority === undefined ? {} : { priority: request.priority }),
+    ...(request.notBeforeMs === undefined ? {} : { notBeforeMs: request.notBeforeMs }),
+    ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
+  };
+}
+
+/** What was asked for, whatever the run became: session and model are part of it, priority and time are not. */
+export function hashOf({ agent, input, session, model, limits }: RunRequest): Sha256 {
+  return hashJson({ agent, input, session: session ?? null, model: model ?? null, limits: limits ?? null });
+}
+
+/** The run in lists, before a worker has it. */
+export function rowOf(item: RunItem, nowMs: number): RunRow {
+  return {
+    id: item.runId,
+    session: item.sessionId,
+    tenant: item.tenant,
+    agent: item.agent,
+    state: 'accepted',
+    door: item.door,
+    model: item.model ?? '',
+    inputPreview: item.input.slice(0, 200),
+    reason: '',
+    createdMs: nowMs,
+    turns: 0,
+    toolCalls: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+  };
+}
