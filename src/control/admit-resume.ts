@@ -24,7 +24,7 @@ export async function admitResume(ctx: AdmitContext, principal: Principal, reque
   const allowed: readonly Role[] = request.approval === undefined ? ['admin', 'operator'] : ['admin', 'operator', 'approver'];
   if (!allowed.some((role) => principal.roles.includes(role)))
     return refused(
-      'control.forbidden',
+      'control.role-not-allowed',
       `${principal.id} may not resume runs: none of its roles (${principal.roles.join(', ')}) allows it.`,
     );
   const tenant = activeTenant(ctx, principal.tenant);

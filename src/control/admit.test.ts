@@ -135,10 +135,10 @@ test('only admin, operator and submitter start runs', async () => {
     admin: 'admitted',
     operator: 'admitted',
     submitter: 'admitted',
-    approver: 'control.forbidden',
-    viewer: 'control.forbidden',
+    approver: 'control.role-not-allowed',
+    viewer: 'control.role-not-allowed',
   });
-  assert.equal(await codeOf(admit(world.ctx, principal(acme, []), ask())), 'control.forbidden');
+  assert.equal(await codeOf(admit(world.ctx, principal(acme, []), ask())), 'control.role-not-allowed');
 });
 
 test('what cannot start is refused with a code and leaves nothing behind', async () => {
@@ -368,7 +368,7 @@ test('an answer puts its run back on the queue once, and another tenant cannot',
   );
   assert.deepEqual(
     [theirs, byHand, unknown].map((one) => one.outcome === 'refused' && one.code),
-    ['control.unknown-run', 'control.forbidden', 'control.unknown-run'],
+    ['control.unknown-run', 'control.role-not-allowed', 'control.unknown-run'],
   );
   const [lease] = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 5 });
   assert.deepEqual(readPayload(lease!.message), {

@@ -48,7 +48,10 @@ export interface AdmitContext extends QuotaContext {
  */
 export async function admit(ctx: AdmitContext, principal: Principal, given: RunRequest): Promise<Admission> {
   if (!starters.some((role) => principal.roles.includes(role)))
-    return refused('control.forbidden', `${principal.id} may not start runs: none of its roles (${principal.roles.join(', ')}) allows it.`);
+    return refused(
+      'control.role-not-allowed',
+      `${principal.id} may not start runs: none of its roles (${principal.roles.join(', ')}) allows it.`,
+    );
   const key = keyOf(given);
   if (key === undefined) return refused('control.bad-key', 'An idempotency key has 1 to 200 visible characters. Send another one.');
   const request = { ...given, input: await ctx.redact(principal.tenant, given.input) };

@@ -1,0 +1,64 @@
+import type { Clock } from '../contracts/clock.ts';
+import type { AgentId, TenantId } from '../contracts/ids.ts';
+import type { Sha256 } from '../contracts/json.ts';
+import type { Log } from '../contracts/log.ts';
+import type { AdmitContext } from '../control/admit.ts';
+import { openTurns } from '../control/turns.ts';
+import { compilePolicy } from '../governance/policy-snapshot.ts';
+import type { Database } from '../state/database.ts';
+import type { Home } from '../state/home.ts';
+import type { Queue } from '../state/queue.ts';
+import { openRuns } from '../state/runs.ts';
+import { openSessions } from '../state/sessions.ts';
+import { openTenants } from '../state/tenants.ts';
+import { openUsage } from '../state/usage.ts';
+import { compileOptions } from '../worker/compile-options.ts';
+import { loadAgent } from '../worker/load-agent.ts';
+import { agentPolicySource } from '../worker/policy-sources.ts';
+import { describeAgentTools } from './agent-tools.ts';
+import type { App } from './app.ts';
+
+export interface AdmissionParts {
+  readonly home: Home;
+  readonly database: Database;
+  readonly queue: Queue;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The installation as that tenant sees it. */
+  readonly appOf: (tenant: TenantId) => Pick<App, 'policyFiles' | 'redactor'>;
+  readonly maxDeliveries?: number;
+}
+
+/** Everything that admission needs, on one installation. */
+export function openAdmission(parts: AdmissionParts): AdmitContext {
+  const { home, database, queue, clock, log, appOf, maxDeliveries } = parts;
+  return {
+    clock,
+    log,
+    queue,
+    tenants: openTenants(home),
+    usage: openUsage({ database, home, clock }),
+    turns: openTurns(),
+    stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
+    redact: async (tenant, text) => (await appOf(tenant).redactor()).text(text),
+    prepare: preparer(parts),
+    ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
+  };
+}
+
+/** Reads the files each time, and compiles what they say once. */
+function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare'] {
+  const compiled = new Map<string, { readonly texts: string; readonly policy: Sha256 }>();
+  return async (tenant: TenantId, agent: AgentId) => {
+    const loaded = await loadAgent(home, { tenant, agent });
+    const sources = [...(await appOf(tenant).policyFiles()), await agentPolicySource(home, loaded)];
+    const texts = JSON.stringify([sources, loaded.mcp ?? null]);
+    const name = `${tenant}/${agent}`;
+    const known = compiled.get(name);
+    if (known?.texts === texts) return { policy: known.policy };
+    const tools = await describeAgentTools(loaded, clock);
+    const { hash: policy } = compilePolicy(sources, { ...compileOptions(tools), agent: loaded.parsed });
+    compiled.set(name, { texts, policy });
+    return { policy };
+  };
+}
