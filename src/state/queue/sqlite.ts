@@ -19,7 +19,7 @@ import type {
 } from '../queue.ts';
 import { checkTask } from './sqlite/check-task.ts';
 import { endLeasesOfOldBoot, openQueueFile } from './sqlite/open-store.ts';
-import { chunk, type Held, type Moment } from './sqlite/operations.ts';
+import { chunk, type Forgotten, type Held, type Moment } from './sqlite/operations.ts';
 import { dataVersion, isAnyDue, listTasks, mayLease, readCounts, readTask } from './sqlite/read-tasks.ts';
 import { Waiters } from './sqlite/waiters.ts';
 import { Writer } from './sqlite/writer.ts';
@@ -155,8 +155,14 @@ class SqliteQueue implements Queue {
     await this.#writer.send('share', { tenant, share });
   }
 
-  forget(beforeMs: number): Promise<number> {
-    return inChunks(() => this.#writer.send('forget', { beforeMs }));
+  async forget(beforeMs: number): Promise<number> {
+    let all = 0;
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const { count, next }: Forgotten = await this.#writer.send('forget', { beforeMs, after });
+      all += count;
+      after = next;
+    }
+    return all;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

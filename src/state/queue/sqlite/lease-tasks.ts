@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { GivenTask, Moment, Operations } from './operations.ts';
 import { wakeDueTasks } from './due-tasks.ts';
-import { inScope, roundName, scopeValues } from './scope.ts';
+import { hasRoom, inScope, leasedOfTenant, roundName, scopeValues } from './scope.ts';
 import type { Store } from './store.ts';
 
 type Ask = Operations['lease']['ask'];
@@ -27,7 +27,7 @@ export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
   wakeDueTasks(store, at);
   store.sawMonotonic(at.monotonicMs);
   const name = roundName(ask.scope);
-  const before = store.database.get('SELECT tenant, credit FROM round WHERE scope = ?', name) as
+  const before = store.database.get('SELECT first AS tenant, second AS credit FROM note WHERE name = ?', name) as
     | { tenant: number; credit: number }
     | undefined;
   let { tenant, credit } = before ?? { tenant: 0, credit: 0 };
@@ -45,8 +45,8 @@ export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
     ({ id: tenant } = turn);
     credit = Math.max(0, credit - taken.length);
   }
-  if (given.length > 0) {
-    store.database.run('INSERT INTO round VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET tenant = ?2, credit = ?3', name, tenant, credit);
+  if (tenant !== before?.tenant || credit !== before.credit) {
+    store.database.run('INSERT INTO note VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET first = ?2, second = ?3', name, tenant, credit);
   }
   return given;
 }
@@ -55,10 +55,9 @@ export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
 function nextTurn(store: Store, ask: Ask, from: number): Turn | undefined {
   for (const first of [from, 0]) {
     const row = store.database.get(
-      `SELECT tenant.id, tenant.weight, coalesce(tenant.max_leased - tenant.leased, 9007199254740991) AS room
-       FROM lane INDEXED BY lane_ready CROSS JOIN tenant ON tenant.id = lane.tenant
-       WHERE lane.ready > 0 AND lane.is_paused = 0 AND lane.tenant >= ?4 AND ${inScope}
-         AND (tenant.max_leased IS NULL OR tenant.leased < tenant.max_leased)
+      `SELECT tenant.id, tenant.weight, CASE WHEN tenant.max_leased IS NULL THEN 9007199254740991 ELSE tenant.max_leased - ${leasedOfTenant} END AS room
+       FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
+       WHERE lane.is_waiting = 1 AND lane.is_paused = 0 AND lane.tenant >= ?4 AND ${inScope} AND ${hasRoom}
        ORDER BY lane.tenant LIMIT 1`,
       ...scopeValues(ask.scope),
       first,
@@ -80,12 +79,13 @@ interface ReadyTask {
   readonly lane: number;
   readonly priority: number;
   readonly turn: number;
+  readonly deliveries: number;
 }
 
 /** By priority, then turn. */
 function takeTasks(store: Store, take: Take): GivenTask[] {
   const lanes = store.database.all(
-    `SELECT id FROM lane INDEXED BY lane_ready WHERE ready > 0 AND is_paused = 0 AND lane.tenant = ?4 AND ${inScope} ORDER BY served LIMIT ${maxLanes}`,
+    `SELECT id FROM lane INDEXED BY lane_waiting WHERE is_waiting = 1 AND is_paused = 0 AND lane.tenant = ?4 AND ${inScope} ORDER BY served LIMIT ${maxLanes}`,
     ...scopeValues(take.ask.scope),
     take.tenant,
   ) as { id: number }[];
@@ -93,28 +93,40 @@ function takeTasks(store: Store, take: Take): GivenTask[] {
   if (lanes.length > 1) found.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.seq - b.seq);
   const tasks = found.slice(0, take.atMost);
   const given = tasks.map((task) => giveTask(store, task, take));
+  if (lanes.length === 1) return given;
   const fence = given.at(-1)?.fence ?? 0;
   for (const lane of new Set(tasks.map((task) => task.lane))) store.database.run('UPDATE lane SET served = ? WHERE id = ?', fence, lane);
   return given;
 }
 
-export const firstTasksSql = `SELECT seq, lane, priority, turn FROM task INDEXED BY task_ready
-  WHERE lane = ? AND state = 2 ORDER BY priority, turn, seq LIMIT ?`;
-
+/**
+ * Limits are literals: a bound one makes SQLite plan the statement anew each time, which costs ten times what it does.
+ * More rows than asked for may come.
+ */
 function firstTasks(store: Store, lane: number, atMost: number): ReadyTask[] {
-  return store.database.all(firstTasksSql, lane, atMost) as ReadyTask[];
+  const limit = limits.find((each) => each >= atMost) ?? maxAtOnce;
+  return store.database.all(
+    `SELECT seq, lane, priority, turn, deliveries FROM task INDEXED BY task_ready
+     WHERE lane = ? AND state = 2 ORDER BY priority, turn, seq LIMIT ${limit}`,
+    lane,
+  ) as ReadyTask[];
 }
 
-function giveTask(store: Store, { seq, lane }: ReadyTask, { ask, at }: Take): GivenTask {
+const maxAtOnce = 1000;
+const limits = [1, 8, 64, maxAtOnce];
+
+function giveTask(store: Store, task: ReadyTask, { ask, at }: Take): GivenTask {
   const fence = store.nextFence();
-  const row = store.database.get(
-    `UPDATE task SET state = 3, fence = ?, deliveries = deliveries + 1, worker = ?, end_monotonic_ms = ? WHERE seq = ? RETURNING deliveries`,
+  const delivery = task.deliveries + 1;
+  store.database.run(
+    'UPDATE task SET state = 3, fence = ?, deliveries = ?, worker = ?, end_monotonic_ms = ? WHERE seq = ?',
     fence,
+    delivery,
     ask.worker,
     at.monotonicMs + ask.leaseMs,
-    seq,
-  ) as { deliveries: number };
-  store.move(lane, 'ready', 'leased');
-  const body = store.database.get('SELECT message FROM body WHERE seq = ?', seq) as { message: string };
-  return { message: body.message, fence, delivery: row.deliveries };
+    task.seq,
+  );
+  store.move(task.lane, 'ready', 'leased');
+  const body = store.database.get('SELECT message FROM body WHERE seq = ?', task.seq) as { message: string };
+  return { message: body.message, fence, delivery };
 }

@@ -1,4 +1,4 @@
-import type { Moment, Operations, TaskScope } from './operations.ts';
+import type { Forgotten, Moment, Operations, TaskScope } from './operations.ts';
 import type { TaskState } from '../../queue.ts';
 import { chunk } from './operations.ts';
 import { makeReady } from './due-tasks.ts';
@@ -33,14 +33,25 @@ export function removeTasks(store: Store, { scope, state }: Operations['remove']
   return rows.length;
 }
 
-/** At most a chunk: the caller goes on until it gets none. */
-export function forgetTasks(store: Store, { beforeMs }: Operations['forget']['ask']): number {
-  const rows = store.database.all(`SELECT seq FROM task INDEXED BY task_done WHERE state = 4 AND done_ms < ? LIMIT ${chunk}`, beforeMs) as {
-    seq: number;
-  }[];
-  for (const { seq } of rows) erase(store, seq);
-  return rows.length;
+/**
+ * Looks through the rows from `after` on, a window at a time, in the order in which they were put: nothing was done before it
+ * was put, so the first row that is too young is the end.
+ */
+export function forgetTasks(store: Store, { beforeMs, after }: Operations['forget']['ask']): Forgotten {
+  const rows = store.database.all(
+    `SELECT seq, put_ms AS putMs, state = 4 AND done_ms < ? AS isOld FROM task WHERE seq > ? ORDER BY seq LIMIT ${chunk * 4}`,
+    beforeMs,
+    after,
+  ) as { seq: number; putMs: number; isOld: number }[];
+  const old = rows.filter(({ isOld }) => isOld === 1);
+  for (const { seq } of old) erase(store, seq);
+  const last = rows.at(-1);
+  const isEnd = rows.length < chunk * 4 || last === undefined || last.putMs >= beforeMs + maxStepMs;
+  return { count: old.length, next: isEnd ? undefined : last.seq };
 }
+
+/** The clock may have been set back between two puts by so much. */
+const maxStepMs = 86_400_000;
 
 const countedStates: readonly (CountedState | undefined)[] = ['scheduled', 'scheduled', 'ready', 'leased', undefined, 'dead'];
 
@@ -49,23 +60,41 @@ function erase({ database }: Store, seq: number): void {
   database.run('DELETE FROM task WHERE seq = ?', seq);
 }
 
-/** Tasks within the scope in one of the states, without those that a holder may still end. */
-function find(store: Store, scope: TaskScope, wanted: readonly TaskState[]): readonly Row[] {
-  const numbers = wanted.flatMap((state) => (state === 'scheduled' ? [states.scheduled, states.delayed] : [states[state]]));
-  const isWanted = `state IN (${numbers.join(', ')})`;
-  if (scope.task !== undefined) {
-    const rows = store.database.all(
-      `SELECT seq, lane, state FROM task JOIN lane ON lane.id = task.lane WHERE task.tenant = lane.tenant AND task.id = ?4 AND ${isWanted} AND ${inScope}`,
+type Removable = Exclude<TaskState, 'leased'>;
+
+/** A partial index is taken only by a query that repeats its condition. */
+const places: Readonly<Record<Removable, string>> = {
+  scheduled: 'task INDEXED BY task_rest ON task.lane = lane.id AND state IN (0, 1) AND state IN (0, 1, 4, 5)',
+  ready: 'task INDEXED BY task_ready ON task.lane = lane.id AND state = 2',
+  done: 'task INDEXED BY task_rest ON task.lane = lane.id AND state = 4 AND state IN (0, 1, 4, 5)',
+  dead: 'task INDEXED BY task_rest ON task.lane = lane.id AND state = 5 AND state IN (0, 1, 4, 5)',
+};
+
+/** Tasks within the scope in one of the states. */
+function find(store: Store, scope: TaskScope, wanted: readonly Removable[]): readonly Row[] {
+  if (scope.task !== undefined) return findOne(store, { ...scope, task: scope.task }, wanted);
+  const rows: Row[] = [];
+  for (const state of wanted) {
+    const found = store.database.all(
+      `SELECT seq, lane, state FROM lane CROSS JOIN ${places[state]} WHERE ${inScope} LIMIT ${chunk}`,
       ...scopeValues(scope),
-      scope.task,
     );
-    return rows as Row[];
+    rows.push(...(found as Row[]));
   }
+  return rows.slice(0, chunk);
+}
+
+function findOne(store: Store, scope: TaskScope & { readonly task: string }, wanted: readonly Removable[]): readonly Row[] {
   const rows = store.database.all(
-    `SELECT seq, lane, state FROM lane CROSS JOIN task INDEXED BY task_state ON task.lane = lane.id AND ${isWanted} WHERE ${inScope} LIMIT ${chunk}`,
+    `SELECT seq, task.lane, state FROM tenant CROSS JOIN task INDEXED BY task_id ON task.tenant = tenant.id AND task.id = ?4
+       CROSS JOIN lane ON lane.id = task.lane WHERE ${inScope}`,
     ...scopeValues(scope),
+    scope.task,
+  ) as Row[];
+  const numbers = new Set(
+    wanted.flatMap((state): number[] => (state === 'scheduled' ? [states.scheduled, states.delayed] : [states[state]])),
   );
-  return rows as Row[];
+  return rows.filter((row) => numbers.has(row.state));
 }
 
 /** A wider pause stays when a narrower one is lifted; what is lifted is every pause within the scope. */

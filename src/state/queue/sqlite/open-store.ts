@@ -12,8 +12,9 @@ const slackMs = 1000;
 export function openQueueFile(file: string): Database {
   try {
     const database = openDatabase(file, { steps: queueSteps });
-    // 16 MiB between checkpoints instead of 4: each costs two syncs.
+    // 16 MiB between checkpoints instead of 4, for each costs two syncs, and as much of the file in memory instead of 2.
     database.run('PRAGMA wal_autocheckpoint = 4000');
+    database.run('PRAGMA cache_size = -16384');
     return database;
   } catch (error) {
     if (!(error instanceof ClawholdError) || error.code !== 'state.database-damaged') throw error;
@@ -31,9 +32,9 @@ export function openQueueFile(file: string): Database {
  */
 export function endLeasesOfOldBoot(database: Database, monotonicMs: number): void {
   database.transact(() => {
-    const { seen } = database.get('SELECT monotonic_ms AS seen FROM meta') as { seen: number };
+    const { seen } = database.get("SELECT first AS seen FROM note WHERE name = 'monotonic'") as { seen: number };
     if (monotonicMs >= seen - slackMs) return;
     database.run('UPDATE task SET end_monotonic_ms = ? WHERE state IN (1, 3)', monotonicMs);
-    database.run('UPDATE meta SET monotonic_ms = ?', monotonicMs);
+    database.run("UPDATE note SET first = ? WHERE name = 'monotonic'", monotonicMs);
   });
 }

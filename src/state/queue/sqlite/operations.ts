@@ -49,13 +49,19 @@ export interface Operations {
     answer: TaskState | undefined;
   };
   requeue: { ask: { readonly scope: TaskScope }; answer: number };
-  remove: { ask: { readonly scope: TaskScope; readonly state: TaskState | undefined }; answer: number };
+  remove: { ask: { readonly scope: TaskScope; readonly state: Exclude<TaskState, 'leased'> | undefined }; answer: number };
   pause: { ask: { readonly scope: QueueScope; readonly isPaused: boolean }; answer: null };
   share: { ask: { readonly tenant: string; readonly share: TenantShare }; answer: null };
-  forget: { ask: { readonly beforeMs: number }; answer: number };
+  forget: { ask: { readonly beforeMs: number; readonly after: number }; answer: Forgotten };
 }
 
 export type OperationKind = keyof Operations;
+
+/** How many were removed, and after which row to go on; undefined when nothing older is left. */
+export interface Forgotten {
+  readonly count: number;
+  readonly next: number | undefined;
+}
 
 /** For each task its id and whether it is new; or the id that another task of the tenant has already. */
 export type PutAnswer = { readonly outcomes: readonly { readonly id: string; readonly isNew: boolean }[] } | { readonly takenId: string };

@@ -39,9 +39,9 @@ interface Place {
 
 /** False when the tenant has the key or the id already. */
 function insertTask({ database }: Store, task: NewTask, { tenant, lane, to, at }: Place): boolean {
-  const row = database.get(
+  const { changes } = database.run(
     `INSERT INTO task (tenant, lane, id, key, state, priority, turn, max_deliveries, put_ms, due_ms, ready_ms)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ${nextTurn}, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING RETURNING seq`,
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ${nextTurn}, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`,
     tenant,
     lane,
     task.id,
@@ -52,9 +52,9 @@ function insertTask({ database }: Store, task: NewTask, { tenant, lane, to, at }
     at.wallMs,
     task.notBeforeMs ?? null,
     to === 'ready' ? at.wallMs : null,
-  ) as { seq: number } | undefined;
-  if (row === undefined) return false;
-  database.run('INSERT INTO body (seq, message) VALUES (?, ?)', row.seq, task.message);
+  );
+  if (changes === 0) return false;
+  database.run('INSERT INTO body (seq, message) VALUES (last_insert_rowid(), ?)', task.message);
   return true;
 }
 

@@ -3,7 +3,7 @@ import type { TaskMessage } from '../../../contracts/task.ts';
 import type { Database } from '../../database.ts';
 import type { Moment } from './operations.ts';
 import type { QueueCounts, QueueScope, TaskFacts, TaskState } from '../../queue.ts';
-import { inScope, scopeValues } from './scope.ts';
+import { hasRoom, inScope, scopeValues } from './scope.ts';
 import { states } from './schema.ts';
 
 const columns = `task.seq, state, priority, deliveries, put_ms, due_ms, end_monotonic_ms, worker, reason,
@@ -43,32 +43,62 @@ export interface ListFilter extends QueueScope {
 
 const maxPage = 1000;
 
-/** Lane by lane, for the index is by lane; then the oldest of all of them. */
+/** Index by index, each in its order and no further than the page; then the oldest of all of them. */
 export function listTasks(database: Database, filter: ListFilter, now: Moment): TaskFacts[] {
-  const limit = Math.min(filter.limit ?? 50, maxPage);
-  const after = filter.after === undefined ? 0 : seqOf(database, filter);
-  const numbers = filter.state === 'scheduled' ? [states.scheduled, states.delayed] : [states[filter.state]];
+  const limit = Math.max(1, Math.min(filter.limit ?? 50, maxPage));
   const lanes = database.all(`SELECT id FROM lane WHERE ${inScope}`, ...scopeValues(filter)) as { id: number }[];
-  const found = lanes.flatMap(({ id }) =>
-    numbers.flatMap((state) => {
-      const sql = 'SELECT seq FROM task INDEXED BY task_state WHERE lane = ? AND state = ? AND seq > ? ORDER BY seq LIMIT ?';
-      return (database.all(sql, id, state, after, limit) as { seq: number }[]).map(({ seq }) => seq);
-    }),
-  );
+  const after = filter.after === undefined ? { seq: 0, turn: 0 } : placeOf(database, filter);
+  const page = { limit, after, lanes: lanes.map(({ id }) => id) };
+  const found = filter.state === 'ready' ? firstReady(database, page) : firstOf(database, filter.state, page);
   return found
-    .toSorted((a, b) => a - b)
+    .toSorted((one, other) => one.turn - other.turn || one.seq - other.seq)
     .slice(0, limit)
-    .map((seq) => facts(database.get(`SELECT ${columns} FROM task WHERE seq = ?`, seq) as Row, now));
+    .map(({ seq }) => facts(database.get(`SELECT ${columns} FROM task WHERE seq = ?`, seq) as Row, now));
+}
+
+interface Place {
+  readonly seq: number;
+  readonly turn: number;
+}
+
+interface Page {
+  readonly limit: number;
+  readonly after: Place;
+  readonly lanes: readonly number[];
+}
+
+/** By turn: the oldest ready task is the one that is ready for longest. */
+function firstReady(database: Database, { limit, after, lanes }: Page): Place[] {
+  const sql = `SELECT seq, turn FROM task INDEXED BY task_ready
+    WHERE lane = ?1 AND state = 2 AND priority = ?2 AND (turn, seq) > (?3, ?4) ORDER BY turn, seq LIMIT ?5`;
+  return lanes.flatMap((lane) =>
+    priorities.flatMap((priority) => database.all(sql, lane, priority, after.turn, after.seq, limit) as Place[]),
+  );
+}
+
+const priorities = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+/** By seq: when they were put. There are never many leased ones. */
+function firstOf(database: Database, state: Exclude<TaskState, 'ready'>, { limit, after, lanes }: Page): Place[] {
+  if (state === 'leased') {
+    const inLanes = new Set(lanes);
+    const leased = database.all('SELECT seq, seq AS turn, lane FROM task INDEXED BY task_ends WHERE state IN (1, 3) AND state = 3');
+    return (leased as (Place & { lane: number })[]).filter(({ seq, lane }) => seq > after.seq && inLanes.has(lane));
+  }
+  const numbers = state === 'scheduled' ? [states.scheduled, states.delayed] : [states[state]];
+  const sql =
+    'SELECT seq, seq AS turn FROM task INDEXED BY task_rest WHERE lane = ? AND state = ? AND state IN (0, 1, 4, 5) AND seq > ? ORDER BY seq LIMIT ?';
+  return lanes.flatMap((lane) => numbers.flatMap((number) => database.all(sql, lane, number, after.seq, limit) as Place[]));
 }
 
 /** A task that is gone ends the listing: nothing says what came after it. */
-function seqOf(database: Database, { tenant, after }: ListFilter): number {
+function placeOf(database: Database, { tenant, after }: ListFilter): Place {
   const row = database.get(
-    'SELECT max(seq) AS seq FROM task WHERE id = ?2 AND (?1 IS NULL OR tenant = (SELECT id FROM tenant WHERE name = ?1))',
+    'SELECT max(seq) AS seq, turn FROM task WHERE id = ?2 AND (?1 IS NULL OR tenant = (SELECT id FROM tenant WHERE name = ?1))',
     tenant ?? null,
     after ?? null,
-  ) as { seq: number | null };
-  return row.seq ?? Number.MAX_SAFE_INTEGER;
+  ) as { seq: number | null; turn: number | null };
+  return { seq: row.seq ?? Number.MAX_SAFE_INTEGER, turn: row.turn ?? Number.MAX_SAFE_INTEGER };
 }
 
 function facts(row: Row, now: Moment): TaskFacts {
@@ -127,8 +157,8 @@ export function readCounts(database: Database, scope: QueueScope): QueueCounts[]
 export function mayLease(database: Database, scope: QueueScope, now: Moment): boolean {
   if (isAnyDue(database, now)) return true;
   const row = database.get(
-    `SELECT 1 FROM lane INDEXED BY lane_ready CROSS JOIN tenant ON tenant.id = lane.tenant
-     WHERE ready > 0 AND is_paused = 0 AND ${inScope} AND (max_leased IS NULL OR tenant.leased < max_leased) LIMIT 1`,
+    `SELECT 1 FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
+     WHERE is_waiting = 1 AND is_paused = 0 AND ${inScope} AND ${hasRoom} LIMIT 1`,
     ...scopeValues(scope),
   );
   return row !== undefined;

@@ -6,6 +6,9 @@ export type CountedState = 'scheduled' | 'ready' | 'leased' | 'dead';
 /** Fences that one sync makes safe to give out. */
 const fenceBlock = 1000;
 
+/** The time is not written for less. */
+const monotonicStepMs = 500;
+
 /** Thrown inside a transaction that needs a sync and was begun without: it is begun again with one. */
 export class NeedsSync extends Error {
   override readonly name = 'NeedsSync';
@@ -24,6 +27,7 @@ export class Store {
   readonly #counts = new Map<number, Map<CountedState, number>>();
   #fences: { next: number; durable: number } | undefined;
   #monotonicMs = 0;
+  #writtenMonotonicMs = 0;
   #isSynced = false;
   #hasReserved = false;
 
@@ -46,6 +50,7 @@ export class Store {
       this.forgetIds();
       this.#counts.clear();
       this.#fences = undefined;
+      this.#monotonicMs = 0;
       this.#hasReserved = false;
       throw error;
     }
@@ -112,19 +117,16 @@ export class Store {
         by('dead'),
         lane,
       );
-      if (by('leased') !== 0) this.#moveLeased(lane, by('leased'));
+      const row = this.database.get(
+        'SELECT ready, is_waiting AS isWaiting, max_leased AS maxLeased FROM lane JOIN tenant ON tenant.id = lane.tenant WHERE lane.id = ?',
+        lane,
+      ) as { ready: number; isWaiting: number; maxLeased: number | null };
+      const isWaiting = row.ready > 0 ? 1 : 0;
+      if (isWaiting !== row.isWaiting) this.database.run('UPDATE lane SET is_waiting = ? WHERE id = ?', isWaiting, lane);
+      // Room below a bound is something to find.
+      if (row.maxLeased !== null && by('leased') < 0) this.mayBeReady = true;
     }
     this.#counts.clear();
-  }
-
-  #moveLeased(lane: number, by: number): void {
-    const row = this.database.get(
-      'UPDATE tenant SET leased = leased + ? WHERE id = (SELECT tenant FROM lane WHERE id = ?) RETURNING max_leased',
-      by,
-      lane,
-    );
-    // Room below a bound is something to find.
-    if (by < 0 && (row as { max_leased: number | null }).max_leased !== null) this.mayBeReady = true;
   }
 
   /**
@@ -145,7 +147,10 @@ export class Store {
   }
 
   #readFences(): { next: number; durable: number } {
-    const row = this.database.get('SELECT fence_next AS next, fence_durable AS durable FROM meta') as { next: number; durable: number };
+    const row = this.database.get("SELECT first AS next, second AS durable FROM note WHERE name = 'fences'") as {
+      next: number;
+      durable: number;
+    };
     if (this.#hasReserved) return { ...row };
     this.requireSync();
     this.#hasReserved = true;
@@ -159,19 +164,20 @@ export class Store {
 
   /** Remembers the monotonic time, by which a restart of the machine is noticed. */
   sawMonotonic(ms: number): void {
-    if (ms > this.#monotonicMs) this.#monotonicMs = ms;
+    if (ms > this.#writtenMonotonicMs + monotonicStepMs) this.#monotonicMs = ms;
   }
 
   #finish(): void {
     this.writeCounts();
     if (this.#fences !== undefined) {
-      this.database.run(
-        'UPDATE meta SET fence_next = ?, fence_durable = ?, monotonic_ms = max(monotonic_ms, ?)',
-        this.#fences.next,
-        this.#fences.durable,
-        this.#monotonicMs,
-      );
+      const { next, durable } = this.#fences;
+      this.database.run("UPDATE note SET first = ?, second = ? WHERE name = 'fences'", next, durable);
+    }
+    if (this.#monotonicMs > 0) {
+      this.#writtenMonotonicMs = this.#monotonicMs;
+      this.database.run("UPDATE note SET first = ?1 WHERE name = 'monotonic' AND first < ?1", this.#monotonicMs);
     }
     this.#fences = undefined;
+    this.#monotonicMs = 0;
   }
 }
