@@ -46,6 +46,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'list, probe and explain sandboxes, or run one command in one',
     load: async () => await import('./commands/sandbox.ts'),
   },
+  {
+    name: 'backup',
+    summary: 'back up a home that is in use, check and restore backups',
+    load: async () => await import('./commands/backup.ts'),
+  },
   { name: 'config', summary: 'get, set and validate configuration', load: async () => await import('./commands/config.ts') },
   { name: 'demo', summary: 'watch an agent work on a folder, in a throw-away home', load: async () => await import('./commands/demo.ts') },
 ];

@@ -8,7 +8,11 @@ import { fileSchemas, jsonSchemaOf, type FileSchemaName } from './json-schemas.t
 
 /** Files that are made on use, or derived: a repository that holds a home should not track them. */
 const gitignore = `# Made by Clawhold on use. Configuration, policies and agents are worth tracking.
-state.db*
+*.db*
+serve.json
+serve.lock
+last-backup.json
+backups/
 queue.db*
 deleted/
 tenants/*/runs/

@@ -24,10 +24,14 @@ function isSystemWide(env: Env): boolean {
   return process.geteuid?.() === 0 && env['CLAWHOLD_CONFIG_HOME'] === undefined;
 }
 
+/** Where this user's keys and secrets lie: what a backup holds only when it is asked for. */
+export function privateDirsOf({ env, userDir }: Pick<App, 'env' | 'userDir'>): { readonly keys: string; readonly secrets: string } {
+  return { keys: path.join(userDir, 'keys'), secrets: isSystemWide(env) ? '/etc/clawhold' : path.join(userDir, 'secrets') };
+}
+
 /** The values in the secrets' files. Where no such folder is, the broker is not even loaded. */
 async function keptSecrets(app: App): Promise<readonly { readonly name: string; readonly value: string }[]> {
-  const folder = isSystemWide(app.env) ? '/etc/clawhold' : path.join(app.userDir, 'secrets');
-  if (!fs.existsSync(folder)) return [];
+  if (!fs.existsSync(privateDirsOf(app).secrets)) return [];
   const secrets = await app.secrets();
   const found = await Promise.all((await secrets.list(app.tenant)).map(async ({ name }) => await secrets.get(app.tenant, name)));
   return found.flatMap((secret) => (secret === undefined ? [] : [{ name: secret.name, value: secret.value }]));

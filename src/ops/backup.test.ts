@@ -5,8 +5,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sha256, type Sha256 } from '../contracts/json.ts';
-import { newRunId, newSessionId, parseAgentId, parseTenantId, type RunId } from '../contracts/ids.ts';
+import { newRunId, newSessionId, parseAgentId, parseRunId, parseTenantId, type RunId } from '../contracts/ids.ts';
+import type { LedgerEvent } from '../contracts/ledger.ts';
 import { openLedger, type Ledger } from '../governance/ledger.ts';
+import { readLedger } from '../governance/query-ledger.ts';
 import { openDatabase, type Database } from '../state/database.ts';
 import { createHome, homeAt, type Home } from '../state/home.ts';
 import { openJournal } from '../state/journal.ts';
@@ -23,6 +25,7 @@ import { restoreBackup } from './restore-backup.ts';
 import { verifyBackup } from './verify-backup.ts';
 
 const tenant = parseTenantId('default');
+const none = 'a'.repeat(64) as Sha256;
 const at = '2026-01-02T03:04:05.678Z';
 
 interface World extends AsyncDisposable {
@@ -83,6 +86,19 @@ async function finishRun({ home, ledger, database }: Pick<World, 'home' | 'ledge
   };
   const object = await openObjects({ driver: 'disk', dir: home.objectsDir(tenant) }).put(`pinned ${id}`);
   openRuns(database).insert(row);
+  const principal = { kind: 'user', id: 'tester' };
+  await ledger.append({
+    type: 'run.start',
+    at,
+    run: id,
+    session: row.session,
+    agent,
+    principal,
+    door: 'cli',
+    inputHash: none,
+    pinned: none,
+    model: 'm',
+  } as LedgerEvent);
   await ledger.append({
     type: 'tool.intent',
     at,
@@ -99,6 +115,8 @@ async function finishRun({ home, ledger, database }: Pick<World, 'home' | 'ledge
   void journal;
   fs.appendFileSync(path.join(dir, 'journal.jsonl'), `${JSON.stringify({ object })}\n`);
   fs.writeFileSync(path.join(dir, 'run.json'), renderRunFile({ ...row, state: 'done' }));
+  const files = Object.fromEntries(['journal.jsonl', 'run.json'].map((name) => [name, sha256(fs.readFileSync(path.join(dir, name)))]));
+  await ledger.append({ type: 'run.end', at, run: id, session: row.session, agent, state: 'done', files, instructions: none });
   openRuns(database).update(id, { state: 'done' });
   return id;
 }
@@ -163,6 +181,7 @@ test('a backup under concurrent writes verifies, and what its index says is done
     assert.deepEqual(report.problems, []);
     const target = path.join(world.root, `restored-${round}`, '.clawhold');
     await restoreBackup({ archive, homeDir: target });
+    assert.deepEqual(await unlikeLedger(target), []);
     const home = homeAt(target);
     using database = openDatabase(home.databaseFile);
     for (const { id, state } of openRuns(database).list({ limit: 1000 })) {
@@ -183,8 +202,33 @@ for (const step of later) {
     const { archive } = await world.backup({ beforeStep: async (now) => void (now === step ? await world.finishRun() : undefined) });
 
     assert.deepEqual((await verifyBackup(archive)).problems, []);
+    assert.deepEqual(await unlikeLedger(path.join(archive, 'home')), []);
   });
 }
+
+/** Runs whose files are not those that the ledger beside them describes. */
+async function unlikeLedger(homeDir: string): Promise<string[]> {
+  const home = homeAt(homeDir);
+  const found: string[] = [];
+  for await (const { event } of readLedger(home.ledgerDir(tenant), { type: 'run.end' })) {
+    if (event.type !== 'run.end') continue;
+    for (const [name, hash] of Object.entries(event.files)) {
+      const file = path.join(home.runDir(tenant, parseRunId(event.run)), name);
+      if (!fs.existsSync(file) || sha256(fs.readFileSync(file)) !== hash) found.push(`${event.run}/${name}`);
+    }
+  }
+  return found;
+}
+
+test('sabotage: runs that end between the copies of runs and ledger would not be those of the ledger', async () => {
+  await using world = await openWorld();
+  const { archive } = await world.backup({ beforeStep: async (now) => void (now === 'ledger' ? await world.finishRun() : undefined) });
+  const home = homeAt(path.join(archive, 'home'));
+
+  fs.rmSync(path.join(home.tenantDir(tenant), 'runs'), { recursive: true });
+
+  assert.notDeepEqual(await unlikeLedger(home.dir), []);
+});
 
 test('a home in use waits for the backup only for a moment: writes go on during each of its steps', async () => {
   await using world = await openWorld();
