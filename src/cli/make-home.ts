@@ -13,7 +13,6 @@ serve.json
 serve.lock
 last-backup.json
 backups/
-queue.db*
 deleted/
 tenants/*/runs/
 tenants/*/ledger/
