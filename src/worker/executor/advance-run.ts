@@ -1,0 +1,67 @@
+import path from 'node:path';
+import type { TaskPayload } from '../../contracts/admission.ts';
+import type { RunId } from '../../contracts/ids.ts';
+import { terminalStates, type RunItem } from '../../contracts/run.ts';
+import { readJournal } from '../../state/journal.ts';
+import type { RunRow } from '../../state/runs.ts';
+import { resumeRun } from '../resume-run.ts';
+import { startRun } from '../start-run.ts';
+import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
+
+/** Who works on it holds the lease of the task. */
+export type LeasedWorker = WorkerContext & Required<Pick<WorkerContext, 'lease'>>;
+
+export function runOf(payload: TaskPayload): RunId {
+  return payload.kind === 'start' ? payload.item.runId : payload.run;
+}
+
+/**
+ * Does what a delivery of a task still has to do: begins the run, goes on with it, or finds that an earlier delivery
+ * has done it (undefined).
+ */
+export async function advanceRun(worker: LeasedWorker, payload: TaskPayload, signal: AbortSignal): Promise<ItemOutcome | undefined> {
+  const id = runOf(payload);
+  // The queue is the truth: admission may have died before the row.
+  if (payload.kind === 'start') worker.runs.accept(acceptedRow(payload.item, worker.clock.now()));
+  const row = worker.runs.get(id);
+  if (row === undefined || isDone(row, payload, worker)) return undefined;
+  if (payload.kind === 'start' && !(await hasBegun(worker, row))) return await startRun(worker, payload.item, signal);
+  return await resumeRun(worker, id, { signal, approvals: 'wait' });
+}
+
+/** A wish to go on is fulfilled once; a run that ended or waits is no business of the task that began it. */
+function isDone({ state, task }: RunRow, payload: TaskPayload, { lease }: LeasedWorker): boolean {
+  if (state === 'done') return true;
+  const isSettled = terminalStates.has(state) || state === 'waiting';
+  return isSettled && (payload.kind === 'start' || task === lease.task);
+}
+
+async function hasBegun({ home }: WorkerContext, { id, tenant, fence }: RunRow): Promise<boolean> {
+  // Nobody has held it yet.
+  if (fence === undefined) return false;
+  const file = path.join(home.runDir(tenant, id), 'journal.jsonl');
+  const entries = await readJournal(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return entries.some(({ kind }) => kind === 'accepted');
+}
+
+function acceptedRow(item: RunItem, nowMs: number): RunRow {
+  return {
+    id: item.runId,
+    session: item.sessionId,
+    tenant: item.tenant,
+    agent: item.agent,
+    state: 'accepted',
+    door: item.door,
+    model: item.model ?? '',
+    inputPreview: item.input.slice(0, 200),
+    reason: '',
+    createdMs: nowMs,
+    turns: 0,
+    toolCalls: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+  };
+}

@@ -1,0 +1,35 @@
+import { RunStopped } from '../../agent/run-signal.ts';
+import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
+import { LeaseLostError } from '../../contracts/lease-lost-error.ts';
+import type { GiveBack } from '../../state/queue.ts';
+
+/** What becomes of a task and its run after a delivery. */
+export type Verdict =
+  /** The run reached a state that lasts. */
+  | { readonly kind: 'done' }
+  /** It ended before it could begin or go on: no further delivery would help. */
+  | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
+  | ({ readonly kind: 'back' } & GiveBack)
+  /** Somebody else holds it: it is none of our business any more. */
+  | { readonly kind: 'lost' };
+
+const longestBackoffMs = 60_000;
+
+/** Sessions and runs at work elsewhere, and runs that another one began: nothing is wrong, only too early. */
+const early: ReadonlySet<string> = new Set(['worker.session-busy', 'worker.run-busy', 'worker.run-begun']);
+
+/** By the failure's class: what may pass is tried again, later each time; what will not is the run's end. */
+export function judgeFailure(error: unknown, delivery: number, random: () => number = Math.random): Verdict {
+  if (error instanceof LeaseLostError) return { kind: 'lost' };
+  if (error instanceof RunStopped && error.why === 'released')
+    return { kind: 'back', delayMs: 0, reason: 'its worker was stopped', isUncounted: true };
+  if (error instanceof ClawholdError && early.has(error.code))
+    return { kind: 'back', delayMs: 100 + random() * 150, reason: error.code, isUncounted: true };
+  if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: error.publicMessage };
+  const reason = error instanceof ClawholdError ? `${error.code}: ${error.message}` : `an error that nobody expected: ${reasonOf(error)}`;
+  return { kind: 'back', delayMs: backoffMs(delivery) * (0.5 + random() / 2), reason };
+}
+
+function backoffMs(delivery: number): number {
+  return Math.min(longestBackoffMs, 500 * 2 ** delivery);
+}

@@ -1,0 +1,208 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TaskPayload } from '../../contracts/admission.ts';
+import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
+import type { TenantId } from '../../contracts/ids.ts';
+import { readPayload } from '../../contracts/read-payload.ts';
+import { traceIdOf } from '../../contracts/trace.ts';
+import type { Lease } from '../../state/queue.ts';
+import type { ExecutorContext } from '../execute-tasks.ts';
+import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
+import { advanceRun, runOf, type LeasedWorker } from './advance-run.ts';
+import { holdTask, type HeldTask } from './hold-task.ts';
+import { judgeFailure, type Verdict } from './judge-failure.ts';
+
+export interface TaskContext extends ExecutorContext {
+  /** Sessions at work in this process. */
+  readonly sessions: Set<string>;
+  readonly patienceMs: number;
+  /** Gives the run back. */
+  readonly signal: AbortSignal;
+  /** What was thrown in this task outside of its own calls. */
+  readonly crash: () => string | undefined;
+}
+
+/** What a delivery knows of its task once it was read. */
+interface Opened {
+  readonly payload: TaskPayload;
+  readonly worker: LeasedWorker;
+}
+
+/** Beyond the longest run that the configuration allows: then the run hangs. */
+const graceMs = 60_000;
+
+/** Works on one delivery of a task and tells the queue what became of it. Never throws: whatever fails, fails alone. */
+export async function workOnTask(ctx: TaskContext, lease: Lease, takenMs: number): Promise<void> {
+  const { message } = lease;
+  const trace = traceIdOf(message.traceparent);
+  const log = ctx.log.with({ tenant_id: message.tenant_id, task_id: message.task_id, ...(trace === undefined ? {} : { trace_id: trace }) });
+  const opened: { current?: Opened } = {};
+  const verdict = await ctx.tracer.inSpan(
+    'executor.task',
+    { parent: message.traceparent, attributes: { 'clawhold.tenant': message.tenant_id, 'clawhold.task': message.task_id } },
+    async () => await deliver({ ...ctx, log }, { lease, takenMs, opened }),
+  );
+  try {
+    await settle({ ...ctx, log }, { lease, verdict, opened: opened.current });
+  } catch (error) {
+    log.warn('the queue was not told what became of a task; it is delivered again', { reason: reasonOf(error) });
+  }
+  const seconds = (performance.now() - takenMs) / 1000;
+  const outcome = { done: 'done', failed: 'done', back: 'retried', lost: 'lost' }[verdict.kind];
+  ctx.metrics.count('tasks_total', { tenant: message.tenant_id, outcome });
+  ctx.metrics.observe('task_duration_seconds', seconds, { tenant: message.tenant_id, outcome });
+}
+
+interface Delivery {
+  readonly lease: Lease;
+  readonly takenMs: number;
+  readonly opened: { current?: Opened };
+}
+
+async function deliver(ctx: TaskContext, delivery: Delivery): Promise<Verdict> {
+  try {
+    const payload = readPayload(delivery.lease.message);
+    const base = await openWorker(ctx, delivery.lease);
+    if ('kind' in base) return base;
+    const maxHoldMs = base.limits.seconds * 1000 + graceMs;
+    using held = holdTask({ ...ctx, maxHoldMs, nowMs: () => performance.now() }, delivery.lease, delivery.takenMs);
+    const worker = leasedWorker(ctx, { base, held, payload });
+    delivery.opened.current = { payload, worker };
+    return await orGiveUp(ctx, held, inSession(ctx, { payload, worker }));
+  } catch (error) {
+    const verdict = judgeFailure(crashOr(ctx, error), delivery.lease.delivery);
+    if (verdict.kind === 'lost') ctx.log.warn('a lease was lost; whoever has the task now goes on', { reason: reasonOf(error) });
+    else if (verdict.kind === 'failed') ctx.log.warn('a run failed', { code: verdict.code, reason: verdict.reason });
+    else if (verdict.kind === 'back' && verdict.isUncounted !== true) ctx.log.error('a task is tried again', { reason: verdict.reason });
+    return verdict;
+  }
+}
+
+/** A tenant whose files are wrong, or that is suspended, keeps its tasks: they wait until a human has put it right. */
+async function openWorker(ctx: TaskContext, { message }: Lease): Promise<WorkerContext | Verdict> {
+  try {
+    return await ctx.workerOf(message.tenant_id as TenantId);
+  } catch (error) {
+    const code = error instanceof ClawholdError ? error.code : 'unexpected';
+    ctx.log.error('a tenant cannot work', { code, reason: reasonOf(error) });
+    if (code === 'state.unknown-tenant') return { kind: 'failed', code, reason: 'there is no such tenant any more' };
+    return { kind: 'back', delayMs: 5000, reason: `its tenant cannot work: ${code}`, isUncounted: true };
+  }
+}
+
+/** A run that was stopped because something in it was thrown past all its calls counts as tried. */
+function crashOr(ctx: TaskContext, error: unknown): unknown {
+  const crash = ctx.crash();
+  return crash === undefined ? error : new Error(crash);
+}
+
+function leasedWorker(
+  ctx: TaskContext,
+  { base, held, payload }: { readonly base: WorkerContext; readonly held: HeldTask; readonly payload: TaskPayload },
+): LeasedWorker {
+  const tenant = payload.kind === 'start' ? payload.item.tenant : payload.tenant;
+  const run = { tenant, run: runOf(payload) };
+  return { ...base, lease: held.lease, emit: (event) => ctx.publish(run, event) };
+}
+
+/** A run that does not notice that it is to stop must not keep its slot. Whatever it still does, its hold is over. */
+async function orGiveUp(ctx: TaskContext, held: HeldTask, work: Promise<Verdict>): Promise<Verdict> {
+  const done = new AbortController();
+  const told = AbortSignal.any([ctx.signal, held.lease.signal]);
+  const givenUp = (async (): Promise<Verdict> => {
+    await new Promise<void>((resolve) => {
+      if (told.aborted) resolve();
+      else told.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await delay(ctx.patienceMs, undefined, { signal: done.signal, ref: false });
+    ctx.log.error('a run does not stop; its slot is given to others', {});
+    throw told.reason;
+  })();
+  givenUp.catch(() => undefined);
+  try {
+    return await Promise.race([work, givenUp]);
+  } finally {
+    done.abort();
+  }
+}
+
+/** One run of a session at a time; the next is leased again soon. */
+async function inSession(ctx: TaskContext, { payload, worker }: Opened): Promise<Verdict> {
+  const session = payload.kind === 'start' ? payload.item.sessionId : worker.runs.get(payload.run)?.session;
+  if (session === undefined) return { kind: 'failed', code: 'worker.unknown-run', reason: 'the run is not there any more' };
+  if (ctx.sessions.has(session))
+    return { kind: 'back', delayMs: 100 + Math.random() * 150, reason: 'its session is at work', isUncounted: true };
+  ctx.sessions.add(session);
+  try {
+    const outcome = await advanceRun(worker, payload, ctx.signal);
+    if (outcome !== undefined) await tell(ctx, worker, outcome);
+    return { kind: 'done' };
+  } finally {
+    ctx.sessions.delete(session);
+  }
+}
+
+async function tell(ctx: TaskContext, worker: LeasedWorker, outcome: ItemOutcome): Promise<void> {
+  const row = worker.runs.get(outcome.run);
+  if (row === undefined) return;
+  ctx.metrics.count('runs_total', { tenant: row.tenant, state: outcome.state, door: row.door });
+  ctx.log.info('run settled', { run_id: outcome.run, state: outcome.state });
+  try {
+    await ctx.settled(row.tenant, outcome);
+  } catch (error) {
+    ctx.log.error('nobody was told that a run settled', { run_id: outcome.run, reason: reasonOf(error) });
+  }
+}
+
+interface Settling {
+  readonly lease: Lease;
+  readonly verdict: Verdict;
+  readonly opened: Opened | undefined;
+}
+
+async function settle(ctx: TaskContext, { lease, verdict, opened }: Settling): Promise<void> {
+  switch (verdict.kind) {
+    case 'lost':
+      ctx.metrics.count('leases_lost_total', { tenant: lease.message.tenant_id });
+      return;
+    case 'done':
+      await ctx.queue.ack(lease);
+      return;
+    case 'failed':
+      if (opened === undefined) await ctx.queue.nak(lease, { delayMs: 0, reason: verdict.reason, isDead: true });
+      else {
+        endRun(opened, verdict);
+        await ctx.queue.ack(lease);
+      }
+      return;
+    case 'back': {
+      if (opened !== undefined) giveBack(opened, verdict.reason);
+      const state = await ctx.queue.nak(lease, verdict);
+      if (state === 'dead' && opened !== undefined)
+        endRun(opened, { code: 'worker.task-dead', reason: `it was given up after ${lease.delivery} tries: ${verdict.reason}` });
+    }
+  }
+}
+
+/** Only as long as the row says that this delivery holds it. */
+function isOurs({ worker, payload }: Opened): boolean {
+  const row = worker.runs.get(runOf(payload));
+  return row?.state === 'running' && row.task === worker.lease.task && row.taskFence === worker.lease.fence;
+}
+
+/** Nobody works on it until the next delivery. */
+function giveBack(opened: Opened, reason: string): void {
+  if (isOurs(opened)) opened.worker.runs.update(runOf(opened.payload), { state: 'accepted', reason, owner: null });
+}
+
+/** It could not begin or go on: its row says why. */
+function endRun(opened: Opened, { code, reason }: { readonly code: string; readonly reason: string }): void {
+  const { worker, payload } = opened;
+  const row = worker.runs.get(runOf(payload));
+  if (row === undefined || !(row.state === 'accepted' || isOurs(opened))) return;
+  worker.runs.update(row.id, {
+    state: 'failed',
+    reason: worker.redactor.text(`${reason} (${code})`),
+    endedMs: worker.clock.now(),
+    owner: null,
+  });
+}
