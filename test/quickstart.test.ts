@@ -29,5 +29,7 @@ test('every command of the quickstart works in an empty folder, offline and with
   assert.equal(ran.status, 0, `${ran.stdout}\n${ran.stderr}`);
   assert.match(ran.stdout, /^Launch: Tuesday\.$/m);
   assert.match(ran.stdout, /To allow it, add this line/);
+  assert.match(ran.stdout, /^Job main-1 starts agent main at 0 2 \* \* \* \(Europe\/Berlin\), next at /m);
+  assert.match(ran.stdout, /Job main-1 is queued/);
   assert.equal(existsSync(path.join(folder, 'playground', 'workspace', 'summary.md')), false);
 });

@@ -26,6 +26,15 @@ export const commandExamples: Readonly<Record<string, readonly string[]>> = {
   'audit query': ['clawhold audit query --tool fs.write --since 2026-01-31'],
   'audit verify': ['clawhold audit verify', 'clawhold audit verify --dir exported'],
   'audit export': ['clawhold audit export --out exported'],
+  'cron add': [
+    'clawhold cron add --agent main --cron "0 2 * * *" --timezone Europe/Berlin --message "Tidy up."',
+    'clawhold cron add --every 1h --message "Look for new mail." --notify-file reports/mail.md',
+  ],
+  'cron show': ['clawhold cron show main-1'],
+  'cron run': ['clawhold cron run main-1'],
+  'cron pause': ['clawhold cron pause main-1 --reason holidays'],
+  'cron resume': ['clawhold cron resume main-1'],
+  'cron remove': ['clawhold cron remove main-1'],
   'tokens create': [
     'clawhold tokens create --role submitter --label ci',
     'clawhold tokens create --tenant acme --role admin --expires-days 90',

@@ -36,6 +36,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/secrets.ts'),
   },
   {
+    name: 'cron',
+    summary: 'start agents at fixed times: add, list, pause, run and remove jobs',
+    load: async () => await import('./commands/cron.ts'),
+  },
+  {
     name: 'tokens',
     summary: 'let programs in: make, list, rotate and revoke API tokens',
     load: async () => await import('./commands/tokens.ts'),

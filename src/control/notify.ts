@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../contracts/clock.ts';
-import { FixRequestError, reasonOf } from '../contracts/errors.ts';
+import { ClawholdError, FixRequestError, reasonOf } from '../contracts/errors.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
 import { writeFileAtomic } from '../state/atomic-file.ts';
@@ -83,7 +83,7 @@ async function attempt(ctx: NotifyContext, row: DeliveryRow, signal: AbortSignal
     else return await postTarget(ctx, { row, run, output, signal, target: row.target });
     return undefined;
   } catch (error) {
-    return { reason: reasonOf(error), mayRetry: !(error instanceof FixRequestError) };
+    return { reason: reasonOf(error), mayRetry: !(error instanceof ClawholdError) || error.remedy === 'retry' };
   }
 }
 
