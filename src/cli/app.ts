@@ -2,6 +2,8 @@ import type { RunEvent } from '../agent/run-events.ts';
 import type { Approval } from '../contracts/approval.ts';
 import type { ClawholdConfig, LlmConfig } from '../contracts/config.ts';
 import type { TenantId } from '../contracts/ids.ts';
+import type { Memo } from '../contracts/memo.ts';
+import type { ModelClient } from '../contracts/model.ts';
 import type { PolicySource } from '../contracts/policy.ts';
 import type { Sandboxes, SandboxSettings } from './sandboxes.ts';
 import type { ApprovalSurface } from '../contracts/run.ts';
@@ -11,6 +13,7 @@ import type { Secrets } from '../broker/secrets.ts';
 import type { Approvals } from '../state/approvals.ts';
 import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
+import type { Objects } from '../state/objects.ts';
 import type { Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
 import type { McpOptions } from '../tools/mcp.ts';
@@ -58,6 +61,10 @@ export interface App extends AsyncDisposable {
   /** Starts the MCP servers of an agent in sandboxes, for a person who looks at one. */
   mcpStarter(agent: Pick<AgentRoots, 'id' | 'config'>): Promise<McpOptions['start']>;
   worker(options: WorkerOptions): Promise<WorkerContext>;
+  readonly memo: Memo;
+  objects(): Promise<(tenant: TenantId) => Objects>;
+  /** The same client for the same name, with its connections. */
+  model(ref: string | undefined): Promise<ModelClient>;
   /** Sentences about files that were repaired while opening. */
   readonly notices: string[];
 }

@@ -1,7 +1,5 @@
 import { systemClock } from '../contracts/clock.ts';
 import { defaultLimits, type ClawholdConfig } from '../contracts/config.ts';
-import { openModel } from '../models/open-model.ts';
-import { openObjects } from '../state/open-objects.ts';
 import { openApprovalDesk } from '../worker/approval-desk.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import type { App, WorkerOptions } from './app.ts';
@@ -11,8 +9,8 @@ const defaultExpiryMinutes = 24 * 60;
 
 /** Everything that a worker needs, on one installation. */
 export async function openWorker(app: App, options: WorkerOptions): Promise<WorkerContext> {
-  const [home, config, llm] = await Promise.all([app.home(), app.config(), app.llm()]);
-  const [runs, approvals, redactor] = await Promise.all([app.runs(), app.approvals(), app.redactor()]);
+  const [home, config] = await Promise.all([app.home(), app.config()]);
+  const [runs, approvals, redactor, objects] = await Promise.all([app.runs(), app.approvals(), app.redactor(), app.objects()]);
   const expiresMs = (config.approvals?.expiresMinutes ?? defaultExpiryMinutes) * 60_000;
   return {
     home,
@@ -20,11 +18,12 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     build: buildId(),
     limits: ceilingsOf(config),
     defaultModel: config.model,
+    memo: app.memo,
     runs,
-    objects: (tenant) => openObjects({ driver: 'disk', dir: home.objectsDir(tenant) }),
+    objects,
     ledger: async () => await app.ledger(),
     redactor,
-    openModel: async (ref) => await openModel({ llm, env: app.env, homeDir: home.dir, ...(ref === undefined ? {} : { ref }) }),
+    openModel: async (ref) => await app.model(ref),
     openSandbox: app.openSandbox,
     openTools: app.openTools,
     describeTools: async (agent) => await (await import('./agent-tools.ts')).describeAgentTools(agent, systemClock),

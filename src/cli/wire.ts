@@ -4,7 +4,10 @@ import path from 'node:path';
 import { systemClock } from '../contracts/clock.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../contracts/ids.ts';
+import { createMemo } from '../contracts/memo.ts';
+import type { ModelClient } from '../contracts/model.ts';
 import type { Home } from '../state/home.ts';
+import type { Objects } from '../state/objects.ts';
 import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
 import type { RunDoors } from './open-run-doors.ts';
@@ -65,10 +68,37 @@ export function wire({ env, cwd, tenant = parseTenantId('default') }: WireOption
       return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
     ...toolParts(base, files, () => app),
+    memo: createMemo(),
+    ...keptParts(base, files),
     worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
   return app;
+}
+
+/** What a process that works for long opens once: the store that knows what it has seen, and connections to models. */
+function keptParts({ env }: Base, { home, llm }: Pick<App, 'home' | 'llm'>): Pick<App, 'objects' | 'model'> {
+  const stores = new Map<TenantId, Objects>();
+  const models = new Map<string | undefined, ModelClient>();
+  return {
+    objects: async () => {
+      const [{ openObjects }, place] = await Promise.all([import('../state/open-objects.ts'), home()]);
+      return (tenant) => {
+        const store = stores.get(tenant) ?? openObjects({ driver: 'disk', dir: place.objectsDir(tenant) });
+        stores.set(tenant, store);
+        return store;
+      };
+    },
+    model: async (ref) => {
+      const kept = models.get(ref);
+      if (kept !== undefined) return kept;
+      const { openModel } = await import('../models/open-model.ts');
+      const opened = await openModel({ llm: await llm(), env, homeDir: (await home()).dir, ...(ref === undefined ? {} : { ref }) });
+      // A script is a file, which may be another one the next time.
+      if (!opened.facts.isScripted) models.set(ref, opened);
+      return opened;
+    },
+  };
 }
 
 /** Tools and the sandbox of their commands: only tools that were opened with a sandbox run any. */

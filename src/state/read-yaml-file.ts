@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod/mini';
 import { reasonOf } from '../contracts/errors.ts';
+import { forgetful, type Memo } from '../contracts/memo.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { parseYaml, InvalidFileError, type FileVersions, type ParsedYaml } from './yaml-file.ts';
 import { hasControl, syntaxCode } from './yaml-file/parse-document.ts';
@@ -16,6 +17,8 @@ export interface ReadYamlOptions {
   readonly versions?: FileVersions;
   /** How the file is called in messages. Default: its path. */
   readonly name?: string;
+  /** Where what was read of the same bytes is kept. */
+  readonly memo?: Memo;
 }
 
 /**
@@ -36,8 +39,11 @@ export async function readYamlFile<T>(
   if (bytes === undefined) return undefined;
   const name = options.name ?? file;
   const backup = readIfThere(`${file}.bak`);
+  const { versions, memo = forgetful } = options;
   const parse = (content: Buffer): ParsedYaml<T> =>
-    parseYaml(decode(content, name), schema, { file: name, ...(options.versions === undefined ? {} : { versions: options.versions }) });
+    memo.of(schema, `${name}\0${content.toString('latin1')}`, () =>
+      parseYaml(decode(content, name), schema, { file: name, ...(versions === undefined ? {} : { versions }) }),
+    );
   let parsed: ParsedYaml<T>;
   try {
     refuseCut(bytes, backup, name);

@@ -1,9 +1,11 @@
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
 import { agentConfig, mcpPins, type AgentConfig, type McpPins } from '../contracts/config.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
+import { forgetful, type Memo } from '../contracts/memo.ts';
+import type { RunItem } from '../contracts/run.ts';
 import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
 import type { ParsedYaml } from '../state/yaml-file.ts';
@@ -30,20 +32,25 @@ export interface LoadedAgent {
 
 const maxFileBytes = 1024 * 1024;
 
+export interface LoadAgentOptions {
+  readonly tenant: TenantId;
+  readonly agent: AgentId;
+  readonly workspace?: string;
+  readonly memo?: Memo;
+}
+
 /**
- * Reads an agent's folder.
+ * Reads an agent's folder, file by file and at once: they are few and small, and on another thread each would take ten
+ * times as long.
  * @throws FixRequestError when there is no such agent, its configuration is wrong, or a root is not usable.
  */
-export async function loadAgent(
-  home: Home,
-  { tenant, agent, workspace }: { readonly tenant: TenantId; readonly agent: AgentId; readonly workspace?: string },
-): Promise<LoadedAgent> {
+export async function loadAgent(home: Home, { tenant, agent, workspace, memo = forgetful }: LoadAgentOptions): Promise<LoadedAgent> {
   const dir = home.agentDir(tenant, agent);
   for (const place of [dir, path.join(dir, 'agent.yaml')]) {
-    if ((await fs.lstat(place).catch(() => undefined))?.isSymbolicLink() === true)
+    if (statOf(place)?.isSymbolicLink() === true)
       throw badFile(place, 'is a link to another place, where others may write it', 'Put the thing itself there.');
   }
-  const read = await readYamlFile(path.join(dir, 'agent.yaml'), agentConfig);
+  const read = await readYamlFile(path.join(dir, 'agent.yaml'), agentConfig, { memo });
   if (read === undefined) throw await unknownAgent(home, tenant, agent);
   const config = read.value;
   const base = home.tenantRoot(tenant);
@@ -51,19 +58,27 @@ export async function loadAgent(
   const roots = Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: path.resolve(base, folder) }));
   refuseHomeAsRoot(home, agent, [{ name: 'workspace', dir: writable }, ...roots]);
   refuseForeignFolders(home, { tenant, agent, config, workspace: writable });
-  const pins = await readYamlFile(path.join(dir, 'mcp.yaml'), mcpPins);
+  const pins = await readYamlFile(path.join(dir, 'mcp.yaml'), mcpPins, { memo });
   const notices = [read.notice, pins?.notice].filter((notice) => notice !== undefined);
   return {
     id: agent,
     dir,
     config,
     parsed: read,
-    files: await readFiles(dir),
+    files: readFiles(dir),
     workspace: writable,
     roots,
     ...(pins === undefined ? {} : { mcp: pins.value }),
     notices,
   };
+}
+
+/** The agent that an item names, in the workspace that it names. */
+export async function agentOfItem(
+  { home, memo }: { readonly home: Home; readonly memo: Memo },
+  { tenant, agent, workspace }: Pick<RunItem, 'tenant' | 'agent' | 'workspace'>,
+): Promise<LoadedAgent> {
+  return await loadAgent(home, { tenant, agent, memo, ...(workspace === undefined ? {} : { workspace }) });
 }
 
 async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promise<FixRequestError> {
@@ -78,34 +93,36 @@ async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promi
 /** Names of the folders that hold an `agent.yaml`, sorted. */
 export async function listAgents(home: Home, tenant: TenantId): Promise<string[]> {
   const folder = path.join(home.tenantDir(tenant), 'agents');
-  const entries = await fs.readdir(folder, { withFileTypes: true }).catch(() => []);
+  const entries = await fs.promises.readdir(folder, { withFileTypes: true }).catch(() => []);
   const names: string[] = [];
   for (const entry of entries) {
-    if (entry.isDirectory() && (await fs.stat(path.join(folder, entry.name, 'agent.yaml')).catch(() => undefined)) !== undefined)
-      names.push(entry.name);
+    if (entry.isDirectory() && fs.existsSync(path.join(folder, entry.name, 'agent.yaml'))) names.push(entry.name);
   }
   return names.toSorted();
 }
 
-async function readFiles(dir: string): Promise<Map<string, string>> {
+function readFiles(dir: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const { name } of bootstrapFiles) {
-    const text = await readText(path.join(dir, name));
+    const text = readText(path.join(dir, name));
     if (text !== undefined) files.set(name, text);
   }
-  for (const name of await memoryNames(path.join(dir, 'memory'))) {
-    const text = await readText(path.join(dir, 'memory', name));
+  for (const name of memoryNames(path.join(dir, 'memory'))) {
+    const text = readText(path.join(dir, 'memory', name));
     if (text !== undefined) files.set(`memory/${name}`, text);
   }
   return files;
 }
 
 /** The name becomes a heading of the prompt, so it holds nothing but a name. */
-async function memoryNames(folder: string): Promise<string[]> {
-  const stat = await fs.lstat(folder).catch(() => undefined);
+function memoryNames(folder: string): string[] {
+  const stat = statOf(folder);
   if (stat === undefined) return [];
   if (!stat.isDirectory()) throw badFile(folder, 'is not a folder of its own', 'Replace it with one or remove it.');
-  const names = (await fs.readdir(folder)).filter((name) => name.endsWith('.md')).toSorted();
+  const names = fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.md'))
+    .toSorted();
   const bad = names.find((name) => !/^[\w. -]{1,80}$/.test(name));
   if (bad !== undefined)
     throw badFile(path.join(folder, bad), 'has a name with other characters than letters, digits, dots, spaces and hyphens', 'Rename it.');
@@ -117,13 +134,18 @@ function badFile(file: string, what: string, remedy: string): FixRequestError {
 }
 
 /** A link instead of a file is refused: what enters the prompt lies in the agent's own folder. */
-async function readText(file: string): Promise<string | undefined> {
-  const stat = await fs.lstat(file).catch(() => undefined);
+function readText(file: string): string | undefined {
+  const stat = statOf(file);
   if (stat === undefined) return undefined;
   if (!stat.isFile()) throw badFile(file, 'is not a regular file', 'Replace it with one or remove it.');
   if (stat.size > maxFileBytes)
     throw badFile(file, `has ${stat.size} bytes, more than the ${maxFileBytes} that an agent's file may have`, 'Shorten it.');
-  return await fs.readFile(file, 'utf8');
+  return fs.readFileSync(file, 'utf8');
+}
+
+/** What stands there itself, also when it is a link; undefined when nothing does. */
+function statOf(file: string): fs.Stats | undefined {
+  return fs.lstatSync(file, { throwIfNoEntry: false });
 }
 
 /** An agent that could write its own home could change its grants: no root may lie in it, and none may be all of the disk. */

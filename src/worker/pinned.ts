@@ -1,4 +1,5 @@
 import type { PinnedInputs } from '../contracts/journal.ts';
+import type { Memo } from '../contracts/memo.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { ToolSpec } from '../contracts/model.ts';
 import type { PolicySource } from '../contracts/policy.ts';
@@ -52,6 +53,9 @@ export async function readPinned(
 }
 
 /** Hides secrets in every text that enters the prompt or the record. */
-export function redactFiles(redactor: Redactor, files: ReadonlyMap<string, string>): Map<string, string> {
-  return new Map([...files].map(([name, text]) => [name, redactor.text(text)]));
+export function redactFiles(
+  { memo, redactor }: { readonly memo: Memo; readonly redactor: Redactor },
+  files: ReadonlyMap<string, string>,
+): Map<string, string> {
+  return new Map([...files].map(([name, text]) => [name, memo.of(redactor, text, () => redactor.text(text))]));
 }

@@ -13,7 +13,7 @@ import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { continueRun, currentPolicy, outcomeOf, type AcceptedEntry } from './continue-run.ts';
 import { finishRun } from './finish-run.ts';
 import { takeRun, type RunHold } from './hold-run.ts';
-import { loadAgent } from './load-agent.ts';
+import { agentOfItem } from './load-agent.ts';
 import { readPinned } from './pinned.ts';
 import { openRunJournal, type RunJournal } from './run-journal.ts';
 import type { ItemOutcome, WorkerContext } from './worker-context.ts';
@@ -48,11 +48,7 @@ export async function resumeRun(
   await completeLedger(ctx, { accepted, entries: journal.entries, events });
   await recordResume(ctx, { accepted, row, approvals, journal, hold });
   const { item } = accepted;
-  const agent = await loadAgent(ctx.home, {
-    tenant: item.tenant,
-    agent: item.agent,
-    ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
-  });
+  const agent = await agentOfItem(ctx, item);
   const model = await ctx.openModel(accepted.model);
   await using sandbox = await ctx.openSandbox(agent, { run: id, session: item.sessionId, agent: item.agent, isResumed: true });
   sandbox.adopt(accepted.sandbox, hadCommands(journal.entries));

@@ -4,14 +4,14 @@ import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
-import { compilePolicy } from '../governance/policy-snapshot.ts';
+import type { PolicySnapshot } from '../governance/policy-snapshot.ts';
 import type { RunRow } from '../state/runs.ts';
 import { startEvent } from './complete-ledger.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
 import { holdNewRun, takeRun, type RunHold } from './hold-run.ts';
-import { loadAgent, type LoadedAgent } from './load-agent.ts';
+import { agentOfItem, type LoadedAgent } from './load-agent.ts';
 import { offeredTools, wantsCommands } from './offered-tools.ts';
-import { compileOptions } from './compile-options.ts';
+import { compileOnce } from './compile-options.ts';
 import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
 import { agentPolicySource } from './policy-sources.ts';
@@ -25,18 +25,14 @@ import type { ItemOutcome, RunSandbox, WorkerContext } from './worker-context.ts
  */
 export async function startRun(ctx: WorkerContext, given: RunItem, signal: AbortSignal): Promise<ItemOutcome> {
   const item: RunItem = { ...given, input: ctx.redactor.text(given.input) };
-  const agent = await loadAgent(ctx.home, {
-    tenant: item.tenant,
-    agent: item.agent,
-    ...(item.workspace === undefined ? {} : { workspace: item.workspace }),
-  });
+  const agent = await agentOfItem(ctx, item);
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { run: item.runId, session: item.sessionId, agent: item.agent });
   await using tools = await ctx.openTools(agent, sandbox);
-  const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: agent.parsed });
+  const snapshot = compileOnce(ctx, { sources, agent, tools });
   refuseForbiddenHosts(item, agent, snapshot);
   sandbox.demand(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
@@ -76,7 +72,7 @@ interface Parts {
   readonly agent: LoadedAgent;
   readonly model: ModelClient;
   readonly inputs: RunInputs;
-  readonly snapshot: ReturnType<typeof compilePolicy>;
+  readonly snapshot: PolicySnapshot;
   readonly facts: SandboxFacts | undefined;
 }
 
@@ -171,7 +167,7 @@ function pinnedFiles(ctx: WorkerContext, agent: LoadedAgent): Map<string, string
     const text = agent.files.get(name);
     if (text !== undefined) files.set(name, text);
   }
-  return redactFiles(ctx.redactor, files);
+  return redactFiles(ctx, files);
 }
 
 type PartialLimits = { readonly [K in keyof RunLimits]?: RunLimits[K] | undefined };

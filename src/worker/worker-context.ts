@@ -5,6 +5,7 @@ import type { Clock } from '../contracts/clock.ts';
 import type { RunId, TaskId, TenantId } from '../contracts/ids.ts';
 import type { BoundaryClass, SandboxFacts } from '../contracts/isolation.ts';
 import type { Sha256 } from '../contracts/json.ts';
+import type { Memo } from '../contracts/memo.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { PolicySource } from '../contracts/policy.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
@@ -68,6 +69,8 @@ export interface WorkerContext {
   /** Ceilings: an agent or a flag can only lower them. */
   readonly limits: RunLimits;
   readonly defaultModel: string | undefined;
+  /** What was made of texts that were read before: of the same text it is not made again. */
+  readonly memo: Memo;
   readonly runs: Runs;
   readonly objects: (tenant: TenantId) => Objects;
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;

@@ -8,13 +8,25 @@ import { makeDurableDir } from '../durable-dir.ts';
 import { notWritable } from '../not-writable.ts';
 import type { Objects } from '../objects.ts';
 
-/** One file an object, mode 0600, in folders named by the hash's first two digits. */
+const maxSeen = 4096;
+
+/**
+ * One file an object, mode 0600, in folders named by the hash's first two digits. A store that stays open reads an
+ * object to check it once, and again when its file is not the one that was checked.
+ */
 export function diskObjects(dir: string): Objects {
+  const seen = new Map<Sha256, string>();
   return {
     put: async (bytes) => {
       const sha = sha256(bytes);
       const file = fileOf(dir, sha);
-      if (isIntact(file, { sha, size: Buffer.byteLength(bytes) })) return sha;
+      const identity = identityOf(file);
+      if (identity !== undefined && seen.get(sha) === identity) return sha;
+      if (isIntact(file, { sha, size: Buffer.byteLength(bytes) })) {
+        if (seen.size >= maxSeen) seen.clear();
+        if (identity !== undefined) seen.set(sha, identity);
+        return sha;
+      }
       try {
         makeDurableDir(path.dirname(file));
         await writeFileAtomic(file, bytes, { mode: 0o600 });
@@ -32,6 +44,12 @@ export function diskObjects(dir: string): Objects {
 function fileOf(dir: string, sha: Sha256): string {
   assert.match(sha, /^[0-9a-f]{64}$/, 'an object is named by 64 hex digits');
   return path.join(dir, sha.slice(0, 2), sha);
+}
+
+/** Another file, or one that was written to, has another. */
+function identityOf(file: string): string | undefined {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
 }
 
 /** The rename that made the file came after its fsync, so a file with the right bytes now is a durable one. */

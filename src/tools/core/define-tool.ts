@@ -58,7 +58,8 @@ export interface CoreTool {
 /** Makes a registry entry of a specification: JSON Schema and argument check come from the same zod schema. */
 export function defineTool<S extends z.ZodMiniType>(specification: S extends z.ZodMiniType ? ToolSpecification<S> : never): CoreTool {
   const { schema, hints, open, ...facts } = specification as ToolSpecification<S>;
-  const describe = (): ToolDeclaration => ({ ...facts, parameters: parametersOf(schema, hints ?? {}) });
+  let parameters: JsonObject | undefined;
+  const describe = (): ToolDeclaration => ({ ...facts, parameters: (parameters ??= parametersOf(schema, hints ?? {})) });
   const typed = (args: JsonObject): z.output<S> => z.parse(schema, args);
   return {
     name: facts.name,
