@@ -15,10 +15,20 @@ export function admittedOr(admission: Admission): Admitted {
   });
 }
 
+/** What is not here is a conflict with how things stand: 409. */
+const statusOfCode: Readonly<Record<string, number>> = {
+  'control.forbidden': 403,
+  'control.tenant-suspended': 403,
+  'control.tenant-invalid': 403,
+  'control.unknown-tenant': 403,
+  'control.unknown-agent': 404,
+  'control.unknown-session': 404,
+  'control.unknown-run': 404,
+  'control.bad-key': 400,
+  'control.key-reused': 422,
+  'control.over-quota': 429,
+};
+
 function statusOf({ code, quota }: Refused): number {
-  if (quota !== undefined) return 429;
-  if (/unknown/.test(code)) return 404;
-  if (/suspended|not-allowed|role/.test(code)) return 403;
-  if (/key/.test(code)) return 422;
-  return 409;
+  return quota === undefined ? (statusOfCode[code] ?? 409) : 429;
 }

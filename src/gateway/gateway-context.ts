@@ -1,19 +1,23 @@
 import type { Admission, RunRequest } from '../contracts/admission.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { AgentId, ApprovalId, RunId, TenantId } from '../contracts/ids.ts';
+import type { LedgerWriter } from '../contracts/ledger.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
-import type { Quotas } from '../contracts/tenant.ts';
 import type { Tracer } from '../contracts/trace.ts';
 import type { VerifyReport } from '../governance/verify-ledger.ts';
 import type { Approvals } from '../state/approvals.ts';
 import type { Home } from '../state/home.ts';
 import type { KeptAnswers } from '../state/kept-answers.ts';
+import type { Queue } from '../state/queue.ts';
 import type { OpenRunFeed } from '../state/run-feed.ts';
 import type { Runs } from '../state/runs.ts';
+import type { Schedules } from '../state/schedules.ts';
 import type { Sessions } from '../state/sessions.ts';
+import type { Tenants } from '../state/tenants.ts';
+import type { Tokens } from '../state/tokens.ts';
 
 /** What is shown of an agent. No path of this machine is in it. */
 export interface AgentSummary {
@@ -74,6 +78,12 @@ export interface GatewayLimits {
   readonly maxUnreadBytes?: number;
 }
 
+export interface TenantStores {
+  readonly runs: Pick<Runs, 'get' | 'list'>;
+  readonly sessions: Pick<Sessions, 'get' | 'list'>;
+  readonly approvals: Pick<Approvals, 'get' | 'list' | 'answer'>;
+}
+
 /** What the gateway needs of an installation; the wiring fills it. Where a tenant matters, it is an argument. */
 export interface GatewayContext {
   readonly serve: Pick<ServeConfig, 'host' | 'port' | 'hosts'>;
@@ -86,15 +96,23 @@ export interface GatewayContext {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
   readonly authenticate: (secret: string, nowMs: number) => Principal | undefined;
-  /** Bounds of a tenant; `requestsPerMinute` is held here. */
-  readonly quotasOf: (tenant: TenantId) => Quotas;
+  /** Also their quotas, of which `requestsPerMinute` is held here. */
+  readonly tenants: Pick<Tenants, 'get' | 'list'>;
+  readonly tokens: Pick<Tokens, 'create' | 'get' | 'list' | 'revoke' | 'rotate'>;
   readonly admit: (principal: Principal, request: RunRequest) => Promise<Admission>;
   /** Puts a run that stopped on the queue again. */
-  readonly resume: (principal: Principal, run: { readonly run: RunId; readonly approval?: ApprovalId }) => Promise<Admission>;
+  readonly resume: (
+    principal: Principal,
+    run: { readonly run: RunId; readonly approval?: ApprovalId; readonly traceparent?: string },
+  ) => Promise<Admission>;
   readonly stopRun: (principal: Principal, run: RunId) => Promise<StopOutcome>;
-  readonly runs: Pick<Runs, 'get' | 'list'>;
-  readonly sessions: Pick<Sessions, 'get' | 'list'>;
-  readonly approvals: Pick<Approvals, 'get' | 'list' | 'answer'>;
+  /** Opened for that tenant alone: another's rows are not there. */
+  readonly stores: (tenant: TenantId) => TenantStores;
+  readonly queue: Pick<Queue, 'counts' | 'list' | 'requeue' | 'pause' | 'resume'>;
+  readonly schedules: Schedules;
+  /** @throws FixRequestError when nothing may be sent there. */
+  readonly checkNotifyUrl: (url: string) => Promise<void>;
+  readonly ledger: (tenant: TenantId) => Promise<LedgerWriter>;
   readonly agents: AgentsDoor;
   readonly feed: OpenRunFeed;
   readonly kept: KeptAnswers;

@@ -75,7 +75,7 @@ test('what belongs to another tenant is as unknown as what never was', async (t)
   }
   const answered = await world.ask('POST', `/api/v1/approvals/${approval.id}/answer`, { token, body: { answer: 'approved' } });
   assert.equal(answered.status, 404);
-  assert.equal(world.ctx.approvals.get(approval.id, Date.now())?.state, 'open');
+  assert.equal(world.ctx.stores(run.tenant).approvals.get(approval.id, Date.now())?.state, 'open');
   assert.deepEqual((await world.ask('GET', '/api/v1/runs', { token })).json.runs, []);
 });
 
@@ -322,8 +322,7 @@ test('a run can be waited for: the answer comes with its end', async (t) => {
 
   const answer = world.ask('GET', `/api/v1/runs/${run.id}?wait=20`, { token });
   world.write(run, { kind: 'accepted' }, endEntry('done', 'late but here'));
-  assert.ok('update' in world.ctx.runs);
-  (world.ctx.runs as unknown as { update(id: string, patch: object): void }).update(run.id, { state: 'done' });
+  world.runs.update(run.id, { state: 'done' });
 
   const { json } = await answer;
   assert.deepEqual([json.run.state, json.output], ['done', 'late but here']);

@@ -127,9 +127,15 @@ test('a torn last line is not told until it is whole, and one that is cut off is
 
 test('what a holder wrote after it had lost the run is left out', async (t) => {
   const { feed, run, write } = open(t);
-  write({ kind: 'accepted', fence: 1 }, { kind: 'resumed', fence: 2 }, { kind: 'result', fence: 1 }, { ...end('done'), fence: 2 });
+  write(
+    { kind: 'accepted', fence: 1 },
+    { kind: 'resumed', fence: 2 },
+    { kind: 'result', fence: 1 },
+    { kind: 'value' },
+    { ...end('done'), fence: 2 },
+  );
 
-  assert.deepEqual(await collect(feed.follow(run, 0, never)), ['1 accepted', '2 resumed', '4 end']);
+  assert.deepEqual(await collect(feed.follow(run, 0, never)), ['1 accepted', '2 resumed', '5 end']);
 });
 
 test('a waiting run is not over for a listener, and is settled for who waits', async (t) => {

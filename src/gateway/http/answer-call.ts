@@ -66,7 +66,7 @@ function callOf({ request, reply, facts }: Asked, { parsed, key, closing }: Prep
     ip: request.ip,
     requestId: facts.requestId,
     traceparent: facts.traceparent ?? '',
-    idempotencyKey: key === undefined ? undefined : `http:${principal.id}:${key}`,
+    idempotencyKey: key === undefined ? undefined : `${principal.id}:${key}`,
     nowMs: facts.startMs,
     // Made for the few that wait: every other request is over before anybody could look at it.
     get signal() {

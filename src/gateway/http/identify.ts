@@ -1,5 +1,8 @@
+import { ClawholdError } from '../../contracts/errors.ts';
+import type { TenantId } from '../../contracts/ids.ts';
 import { sha256 } from '../../contracts/json.ts';
 import type { Principal } from '../../contracts/principal.ts';
+import type { Tenant } from '../../state/tenants.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { openRateLimit, type RateLimit } from '../rate-limit.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
@@ -27,11 +30,12 @@ const knownTokens = 1024;
  * An address that sends wrong tokens is held off before its tokens are looked at; a token that was right a moment ago is
  * looked at all the same, so that one program's mistakes do not lock out its neighbour.
  */
-export function openIdentify(ctx: Pick<GatewayContext, 'authenticate' | 'quotasOf' | 'limits' | 'metrics'>): Identify {
+export function openIdentify(ctx: Pick<GatewayContext, 'authenticate' | 'tenants' | 'limits' | 'metrics'>): Identify {
   const limits = { failures: openRateLimit(), principals: openRateLimit(), tenants: openRateLimit(), addresses: openRateLimit() };
   const known = new Set<string>();
   return (route, incoming) => {
-    if (route.roles.length === 0) {
+    // The scope decides and not the roles: a route that forgot its roles is nobody's.
+    if (route.scope === 'public' || route.scope === 'signed') {
       refuseWhenOver(ctx, limits.addresses.take(incoming.ip, { perMinute: ctx.limits?.publicPerMinute ?? 6000 }, incoming.nowMs));
       return undefined;
     }
@@ -97,12 +101,12 @@ function checkRole(route: Route, principal: Principal): void {
 }
 
 function checkRates(
-  ctx: Pick<GatewayContext, 'quotasOf' | 'limits' | 'metrics'>,
+  ctx: Pick<GatewayContext, 'tenants' | 'limits' | 'metrics'>,
   { id, tenant }: Principal,
   { principals, tenants, nowMs }: { readonly principals: RateLimit; readonly tenants: RateLimit; readonly nowMs: number },
 ): void {
   refuseWhenOver(ctx, principals.take(id, { perMinute: ctx.limits?.principalPerMinute ?? 120_000 }, nowMs), tenant);
-  const limit = ctx.quotasOf(tenant).requestsPerMinute;
+  const limit = tenantOf(ctx, tenant).config.quotas?.requestsPerMinute;
   if (limit === undefined) return;
   const wait = tenants.take(tenant, { perMinute: limit }, nowMs);
   if (wait === undefined) return;
@@ -124,4 +128,22 @@ function refuseWhenOver(ctx: Pick<GatewayContext, 'metrics'>, wait: number | und
     remedy: 'retry',
     retryAfterSeconds: wait,
   });
+}
+
+/** A tenant that is gone or whose file is wrong is closed, until its operator has seen to it. */
+function tenantOf(ctx: Pick<GatewayContext, 'tenants'>, id: TenantId): Tenant {
+  const code = 'gateway.tenant-closed';
+  const refuse = (cause?: unknown): RequestRefusedError => {
+    const message = `Tenant ${id} is closed: it is gone, or its configuration is not valid. Ask whoever runs this installation.`;
+    return new RequestRefusedError(403, code, message, { cause });
+  };
+  let tenant: Tenant | undefined;
+  try {
+    tenant = ctx.tenants.get(id);
+  } catch (error) {
+    if (error instanceof ClawholdError) throw refuse(error);
+    throw error;
+  }
+  if (tenant === undefined) throw refuse();
+  return tenant;
 }

@@ -90,7 +90,7 @@ function busyKey(): RequestRefusedError {
 /** The client's key; undefined when there is none. @throws RequestRefusedError for one that cannot be kept. */
 export function idempotencyKeyOf(route: Route, value: string | readonly string[] | undefined): string | undefined {
   if (route.method !== 'POST' || value === undefined) return undefined;
-  if (typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value)) return value;
+  if (typeof value === 'string' && /^[\x21-\x7e]{1,128}$/.test(value)) return value;
   const code = 'gateway.bad-key';
-  throw new RequestRefusedError(400, code, 'Idempotency-Key must be 1 to 200 visible ASCII letters. Use a UUID.');
+  throw new RequestRefusedError(400, code, 'Idempotency-Key must be 1 to 128 visible ASCII letters. Use a UUID.');
 }

@@ -35,6 +35,10 @@ const statusOfCode: Readonly<Record<string, number>> = {
   'worker.unknown-run': 404,
   'state.unknown-tenant': 404,
   'contracts.bad-id': 404,
+  'control.unknown-job': 404,
+  'control.job-exists': 409,
+  'control.job-in-file': 409,
+  'state.token-ended': 409,
 };
 
 const statusOfRemedy: Readonly<Record<Remedy, number>> = { 'fix-request': 400, retry: 503, 'ask-human': 500, 'give-up': 500 };

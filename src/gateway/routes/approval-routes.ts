@@ -37,7 +37,9 @@ export const listApprovals: Route = defineRoute({
   answer: z.object({ approvals: z.array(approval) }),
   handle: (ctx, { tenant, query, nowMs }) => {
     const filter = { tenant, state: query.state ?? 'open', limit: query.limit ?? 200 } as const;
-    return json({ approvals: ctx.approvals.list(query.run === undefined ? filter : { ...filter, run: query.run as RunId }, nowMs) });
+    return json({
+      approvals: ctx.stores(tenant).approvals.list(query.run === undefined ? filter : { ...filter, run: query.run as RunId }, nowMs),
+    });
   },
 });
 
@@ -61,9 +63,9 @@ export const answerApproval: Route = defineRoute({
   params,
   body: z.strictObject({ answer: z.enum(['approved', 'denied']) }),
   answer: z.object({ approval: approvalId, state: z.enum(['approved', 'denied']), run: runId }),
-  handle: async (ctx, { principal, tenant, params: { approval: id }, body, nowMs }) => {
+  handle: async (ctx, { principal, tenant, params: { approval: id }, body, nowMs, traceparent }) => {
     const found = findApproval(ctx, tenant, id);
-    const outcome = ctx.approvals.answer(found.id, { state: body.answer, by: principal.id, nowMs });
+    const outcome = ctx.stores(tenant).approvals.answer(found.id, { state: body.answer, by: principal.id, nowMs });
     // The same answer again repairs what a crash left: an answered question whose run was not put on the queue.
     const isRepeated =
       outcome.outcome === 'not-open' && outcome.approval.state === body.answer && outcome.approval.answeredBy === principal.id;
@@ -72,13 +74,13 @@ export const answerApproval: Route = defineRoute({
       const code = 'gateway.approval-closed';
       throw new RequestRefusedError(409, code, `Approval ${id} is already ${now}, and an answer is given once.`);
     }
-    admittedOr(await ctx.resume(principal, { run: found.run, approval: found.id }));
+    admittedOr(await ctx.resume(principal, { run: found.run, approval: found.id, traceparent }));
     return json({ approval: found.id, state: body.answer, run: found.run });
   },
 });
 
 function findApproval(ctx: GatewayContext, tenant: TenantId, id: string): Approval {
-  const found = ctx.approvals.get(id as ApprovalId, ctx.clock.now());
+  const found = ctx.stores(tenant).approvals.get(id as ApprovalId, ctx.clock.now());
   if (found === undefined || found.tenant !== tenant) throw unknownThing('approval', id);
   return found;
 }

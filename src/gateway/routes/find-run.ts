@@ -6,14 +6,16 @@ import { unknownThing } from '../request-refused-error.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 
 /** A run of this tenant. @throws RequestRefusedError (404) for any other. */
-export function findRun(ctx: Pick<GatewayContext, 'runs'>, tenant: TenantId, id: string): RunRow {
-  const row = ctx.runs.get(id as RunId);
+export function findRun(ctx: Pick<GatewayContext, 'stores'>, tenant: TenantId, id: string): RunRow {
+  const row = ctx.stores(tenant).runs.get(id as RunId);
   if (row === undefined || row.tenant !== tenant) throw unknownThing('run', id);
   return row;
 }
 
-/** A row as a client sees it: who owns it is our business. */
-export function shownRun({ owner: _owner, ...row }: RunRow): Omit<RunRow, 'owner'> {
+type ShownRun = Omit<RunRow, 'owner' | 'fence' | 'task' | 'taskFence'>;
+
+/** A row as a client sees it: who holds it is our business. */
+export function shownRun({ owner: _owner, fence: _fence, task: _task, taskFence: _taskFence, ...row }: RunRow): ShownRun {
   return row;
 }
 

@@ -67,7 +67,7 @@ export const listRuns: Route = defineRoute({
   answer: z.object({ runs: z.array(runRow), next: z.nullable(z.string()) }),
   handle: (ctx, { tenant, query }) => {
     const limit = query.limit ?? defaultPage;
-    const rows = ctx.runs.list({
+    const rows = ctx.stores(tenant).runs.list({
       tenant,
       limit: limit + 1,
       ...(query.agent === undefined ? {} : { agent: query.agent as AgentId }),
@@ -111,7 +111,7 @@ async function settledRow(ctx: GatewayContext, row: RunRow, signal: AbortSignal)
 }
 
 function describeRun(ctx: GatewayContext, row: RunRow): z.output<typeof oneRun> {
-  const waiting = ctx.approvals.list({ tenant: row.tenant, run: row.id, state: 'open' }, ctx.clock.now());
+  const waiting = ctx.stores(row.tenant).approvals.list({ tenant: row.tenant, run: row.id, state: 'open' }, ctx.clock.now());
   return {
     run: { ...shownRun(row), state: liveState(ctx, row) },
     output: isSettled(row.state) ? outputOf(ctx, row) : '',

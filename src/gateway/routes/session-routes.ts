@@ -17,7 +17,7 @@ export const listSessions: Route = defineRoute({
   answer: z.object({ sessions: z.array(session), next: z.nullable(z.string()) }),
   handle: (ctx, { tenant, query }) => {
     const limit = query.limit ?? defaultPage;
-    const rows = ctx.sessions.list({
+    const rows = ctx.stores(tenant).sessions.list({
       tenant,
       limit: limit + 1,
       ...(query.agent === undefined ? {} : { agent: query.agent as AgentId }),
@@ -37,8 +37,8 @@ export const showSession: Route = defineRoute({
   params: z.strictObject({ session: sessionId }),
   answer: z.object({ session, runs: z.array(runRow) }),
   handle: (ctx, { tenant, params }) => {
-    const found = ctx.sessions.get(params.session as SessionId);
+    const found = ctx.stores(tenant).sessions.get(params.session as SessionId);
     if (found === undefined || found.tenant !== tenant) throw unknownThing('session', params.session);
-    return json({ session: found, runs: ctx.runs.list({ tenant, session: found.id }).map(shownRun) });
+    return json({ session: found, runs: ctx.stores(tenant).runs.list({ tenant, session: found.id }).map(shownRun) });
   },
 });

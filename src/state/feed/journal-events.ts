@@ -1,3 +1,4 @@
+import { newFenceFilter, type JournalEntry } from '../../contracts/journal.ts';
 import type { FeedEvent } from '../../contracts/run-feed.ts';
 import type { RunState, RunTotals } from '../../contracts/run.ts';
 import { readWholeLines } from './read-lines.ts';
@@ -25,7 +26,7 @@ export interface JournalReader {
 export function openJournalReader(file: string): JournalReader {
   let offset = 0;
   let seq = 0;
-  let fence = 0;
+  const counts = newFenceFilter();
   return {
     get seq() {
       return seq;
@@ -36,20 +37,17 @@ export function openJournalReader(file: string): JournalReader {
         offset = end;
         seq += 1;
         const entry = parseEntry(text);
-        if (entry !== undefined && (entry.fence ?? fence) >= fence) {
-          fence = entry.fence ?? fence;
-          yield { seq, type: entry.kind, data: entry, json: text };
-        }
+        if (entry !== undefined && counts(entry)) yield { seq, type: entry.kind, data: entry, json: text };
         if (seq >= untilSeq) return;
       }
     },
   };
 }
 
-function parseEntry(text: string): { readonly kind: string; readonly fence?: number } | undefined {
+function parseEntry(text: string): JournalEntry | undefined {
   try {
-    const entry = JSON.parse(text) as { readonly kind?: unknown; readonly fence?: unknown } | null;
-    return typeof entry?.kind === 'string' ? (entry as { kind: string }) : undefined;
+    const entry = JSON.parse(text) as JournalEntry | null;
+    return typeof entry?.kind === 'string' ? entry : undefined;
   } catch {
     // silent-ok: what a journal's damage means is said by who works from it; a listener only misses the line.
     return undefined;

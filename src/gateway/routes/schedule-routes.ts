@@ -1,0 +1,186 @@
+import * as z from 'zod/mini';
+import type { AgentId } from '../../contracts/ids.ts';
+import { notifyTarget, scheduleJob, scheduleTime } from '../../contracts/schedule.ts';
+import { addJob, pauseJob, removeJob, resumeJob, type Changer } from '../../control/change-jobs.ts';
+import { firingStates, type FiringRow, type JobRow } from '../../state/schedules.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { unknownThing } from '../request-refused-error.ts';
+import { defineRoute, json, operators, readers, type Call, type Reply, type Route } from '../route.ts';
+import { count, name, pageLimit, runId } from './shapes.ts';
+
+const firing = z.object({
+  job: name,
+  slot: z.string(),
+  isManual: z.boolean(),
+  state: z.enum(firingStates),
+  run: z.nullable(runId),
+  runState: z.nullable(z.string()),
+  reason: z.string(),
+  interruptions: count,
+});
+const view = z.object({
+  job: scheduleJob,
+  origin: z.enum(['agent.yaml', 'cli']),
+  created: z.string(),
+  next: z.nullable(z.string()),
+  paused: z.nullable(z.string()),
+  last: z.nullable(firing),
+});
+const params = z.strictObject({ schedule: name });
+const onePath = '/api/v1/schedules/{schedule}';
+
+export const listSchedules: Route = defineRoute({
+  method: 'GET',
+  path: '/api/v1/schedules',
+  summary: 'Jobs of the tenant, when they fire next, and what became of their last slot.',
+  scope: 'tenant',
+  roles: readers,
+  answer: z.object({ schedules: z.array(view) }),
+  handle: (ctx, { tenant }) => json({ schedules: ctx.schedules.list(tenant).map((row) => viewOf(ctx, row)) }),
+});
+
+export const showSchedule: Route = defineRoute({
+  method: 'GET',
+  path: onePath,
+  summary: 'One job, and what became of its last slots.',
+  scope: 'tenant',
+  roles: readers,
+  params,
+  query: z.strictObject({ limit: pageLimit }),
+  answer: z.object({ schedule: view, history: z.array(firing) }),
+  handle: (ctx, call) => {
+    const row = find(ctx, call);
+    const history = ctx.schedules.history({ tenant: row.tenant, job: row.id, limit: call.query.limit ?? 20 });
+    return json({ schedule: viewOf(ctx, row), history: history.map(firingView) });
+  },
+});
+
+export const addSchedule: Route = defineRoute({
+  method: 'POST',
+  path: '/api/v1/schedules',
+  summary: 'Add a job: an agent, what it is told, and when.',
+  scope: 'tenant',
+  roles: operators,
+  status: 201,
+  body: z.strictObject({
+    id: name,
+    agent: name,
+    message: z.string().check(z.minLength(1), z.maxLength(64 * 1024)),
+    when: scheduleTime,
+    mode: z.optional(z.enum(['isolated', 'main'])),
+    missed: z.optional(z.enum(['skip', 'once', 'all'])),
+    interrupted: z.optional(z.enum(['skip', 'resume'])),
+    jitterSeconds: z.optional(z.int().check(z.nonnegative(), z.maximum(3600))),
+    notify: z.optional(notifyTarget),
+  }),
+  answer: z.object({ schedule: view }),
+  handle: async (ctx, { principal, tenant, body }) => {
+    const agent = await ctx.agents.show(tenant, body.agent as AgentId);
+    if (agent === undefined) throw unknownThing('agent', body.agent);
+    const { notify } = body;
+    if (notify !== undefined && 'url' in notify) await ctx.checkNotifyUrl(notify.url);
+    const job = scheduleJob.parse({ ...body, tenant, mode: body.mode ?? 'isolated', notify: notify ?? null });
+    const row = await addJob(ctx, changer(principal), { job });
+    return json({ schedule: viewOf(ctx, row) }, { headers: { location: `/api/v1/schedules/${row.id}` } });
+  },
+});
+
+export const pauseSchedule: Route = defineRoute({
+  method: 'POST',
+  path: `${onePath}/pause`,
+  summary: 'Fire no slot of a job until it is resumed.',
+  scope: 'tenant',
+  roles: operators,
+  params,
+  body: z.strictObject({ reason: z.optional(z.string().check(z.maxLength(500))) }),
+  answer: z.object({ schedule: view }),
+  handle: async (ctx, call) => {
+    const { tenant, id } = find(ctx, call);
+    await pauseJob(ctx, changer(call.principal), { tenant, id, reason: call.body.reason ?? `paused by ${call.principal.id}` });
+    return viewReply(ctx, call);
+  },
+});
+
+export const resumeSchedule: Route = defineRoute({
+  method: 'POST',
+  path: `${onePath}/resume`,
+  summary: 'Fire again; slots that passed meanwhile are not made up for.',
+  scope: 'tenant',
+  roles: operators,
+  params,
+  answer: z.object({ schedule: view }),
+  handle: async (ctx, call) => {
+    const { tenant, id } = find(ctx, call);
+    await resumeJob(ctx, changer(call.principal), { tenant, id });
+    return viewReply(ctx, call);
+  },
+});
+
+export const runSchedule: Route = defineRoute({
+  method: 'POST',
+  path: `${onePath}/run`,
+  summary: 'Start a job now, through the same door as its slots.',
+  scope: 'tenant',
+  roles: operators,
+  status: 202,
+  params,
+  answer: z.object({ firing }),
+  handle: (ctx, call) => json({ firing: firingView(ctx.schedules.startManual(find(ctx, call), call.nowMs)) }),
+});
+
+export const removeSchedule: Route = defineRoute({
+  method: 'DELETE',
+  path: onePath,
+  summary: 'Remove a job. What it did stays in its history.',
+  scope: 'tenant',
+  roles: operators,
+  params,
+  answer: z.object({ removed: name }),
+  handle: async (ctx, call) => {
+    const { tenant, id } = find(ctx, call);
+    await removeJob(ctx, changer(call.principal), { tenant, id });
+    return json({ removed: id });
+  },
+});
+
+type JobCall = Pick<Call<{ readonly schedule: string }>, 'params' | 'tenant'>;
+
+function find(ctx: GatewayContext, { tenant, params: { schedule } }: JobCall): JobRow {
+  const row = ctx.schedules.get(tenant, schedule);
+  if (row === undefined) throw unknownThing('schedule', schedule);
+  return row;
+}
+
+function viewReply(ctx: GatewayContext, call: JobCall): Reply {
+  return json({ schedule: viewOf(ctx, find(ctx, call)) });
+}
+
+function changer({ kind, id }: Changer): Changer {
+  return { kind, id };
+}
+
+/** As `clawhold cron show --json` has it. */
+function viewOf({ schedules }: Pick<GatewayContext, 'schedules'>, row: JobRow): z.output<typeof view> {
+  const [last] = schedules.history({ tenant: row.tenant, job: row.id, limit: 1 });
+  return {
+    job: row.job,
+    origin: row.origin,
+    created: new Date(row.createdMs).toISOString(),
+    next: row.nextMs === undefined || row.pauseReason !== undefined ? null : new Date(row.nextMs).toISOString(),
+    paused: row.pauseReason ?? null,
+    last: last === undefined ? null : firingView(last),
+  };
+}
+
+function firingView({ job, slotMs, isManual, state, run, runState, reason, interruptions }: FiringRow): z.output<typeof firing> {
+  return {
+    job,
+    slot: new Date(slotMs).toISOString(),
+    isManual,
+    state,
+    run: run ?? null,
+    runState: runState ?? null,
+    reason,
+    interruptions,
+  };
+}

@@ -1,0 +1,31 @@
+import * as z from 'zod/mini';
+import type { TenantId } from '../../contracts/ids.ts';
+import { tenantConfig } from '../../contracts/tenant.ts';
+import { unknownThing } from '../request-refused-error.ts';
+import { admins, defineRoute, json, type Route } from '../route.ts';
+import { name } from './shapes.ts';
+
+export const listTenants: Route = defineRoute({
+  method: 'GET',
+  path: '/api/v1/tenants',
+  summary: 'Names of all tenants.',
+  scope: 'platform',
+  roles: admins,
+  answer: z.object({ tenants: z.array(name) }),
+  handle: (ctx) => json({ tenants: ctx.tenants.list() }),
+});
+
+export const showTenant: Route = defineRoute({
+  method: 'GET',
+  path: '/api/v1/tenants/{tenant}',
+  summary: 'One tenant: whether it is active, and its quotas. Changing them is for the command line.',
+  scope: 'platform',
+  roles: admins,
+  params: z.strictObject({ tenant: name }),
+  answer: z.object({ tenant: name, isActive: z.boolean(), config: tenantConfig }),
+  handle: (ctx, { params }) => {
+    const tenant = ctx.tenants.get(params.tenant as TenantId);
+    if (tenant === undefined) throw unknownThing('tenant', params.tenant);
+    return json({ tenant: tenant.id, isActive: tenant.isActive, config: tenant.config });
+  },
+});
