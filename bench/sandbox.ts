@@ -113,13 +113,13 @@ async function runningAndWarm(driver: SandboxDriver): Promise<void> {
   }
   row(`${driver.name}: command in a running sandbox`, commands);
   await sandbox.stop();
-  await using pool = openPool({ driver, maxWarm: 2, maxMemoryBytes: 2 ** 30, maxAgeMs: 600_000, now: () => Date.now() });
+  await using pool = openPool({ maxWarm: 2, maxMemoryBytes: 2 ** 30, maxAgeMs: 600_000, now: () => Date.now() });
   const acquired: number[] = [];
   const first: number[] = [];
   for (let i = 0; i < Math.min(rounds, 20); i += 1) {
-    await pool.warm(spec);
+    await pool.warm(driver, spec);
     const started = performance.now();
-    const { sandbox: warm, warm: isWarm } = await pool.acquire(spec);
+    const { sandbox: warm, warm: isWarm } = await pool.acquire(driver, spec);
     const ms = performance.now() - started;
     await warm.exec(['echo', 'x']);
     if (isWarm) acquired.push(ms);

@@ -10,7 +10,7 @@ export type SandboxSettings = NonNullable<AgentConfig['sandbox']>;
 type ImageSetting = NonNullable<SandboxSettings['image']>;
 
 /** The drivers of this machine. */
-export interface Sandboxes {
+export interface Sandboxes extends AsyncDisposable {
   /** Records of live sandboxes and their sockets. */
   readonly runtimeDir: string;
   readonly drivers: readonly SandboxDriver[];
@@ -56,6 +56,7 @@ export async function openSandboxes({ runtimeDir, config, image, root }: OpenSan
     runtimeDir,
     drivers: [bwrap, oci, none],
     candidates: chosen === undefined ? [bwrap, none] : [bwrap, oci, none],
+    [Symbol.asyncDispose]: async () => void (await Promise.all([bwrap, oci].map(async (driver) => driver[Symbol.asyncDispose]()))),
     reap: async () => await (await import('../sandbox/reap-orphans.ts')).reapOrphans(runtimeDir),
   };
 }

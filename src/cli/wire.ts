@@ -11,6 +11,7 @@ import type { Objects } from '../state/objects.ts';
 import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
 import type { RunDoors } from './open-run-doors.ts';
+import type { SandboxesOfProcess } from './open-sandbox-pool.ts';
 
 /** The only place that reads the process's environment. */
 export function processEnv(): Env {
@@ -45,10 +46,12 @@ export interface WireOptions {
   readonly cwd: string;
   /** Default `default`. That it exists is checked when its home is opened. */
   readonly tenant?: TenantId;
+  /** Of a process that lives long: drivers and warm sandboxes for all its runs. Its owner closes it. Default: no warm ones. */
+  readonly sandboxPool?: SandboxesOfProcess;
 }
 
 /** Wires one installation as one tenant sees it; opens nothing yet. */
-export function wire({ env, cwd, tenant = parseTenantId('default') }: WireOptions): App {
+export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool }: WireOptions): App {
   const stack = new AsyncDisposableStack();
   const base = { env, cwd, tenant, userDir: userDirOf(env), notices: [] as string[] };
   const files = fileParts(base);
@@ -67,7 +70,7 @@ export function wire({ env, cwd, tenant = parseTenantId('default') }: WireOption
       const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
       return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
-    ...toolParts(base, files, () => app),
+    ...toolParts(base, files, { app: () => app, pool: once(async () => sandboxPool ?? stack.use(await ownPool())) }),
     memo: createMemo(),
     ...keptParts(base, files),
     worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
@@ -101,19 +104,30 @@ function keptParts({ env }: Base, { home, llm }: Pick<App, 'home' | 'llm'>): Pic
   };
 }
 
+interface ToolWorld {
+  readonly app: () => Pick<App, 'redactor' | 'secrets' | 'ledger' | 'tenant' | 'config'>;
+  readonly pool: () => Promise<SandboxesOfProcess>;
+}
+
+async function ownPool(): Promise<SandboxesOfProcess> {
+  return (await import('./open-sandbox-pool.ts')).openSandboxPool({ maxWarm: 0 });
+}
+
 /** Tools and the sandbox of their commands: only tools that were opened with a sandbox run any. */
 function toolParts(
   { env, userDir, tenant }: Base,
   { home, config }: Pick<App, 'home' | 'config'>,
-  parts: () => Pick<App, 'redactor' | 'secrets' | 'ledger' | 'tenant' | 'config'>,
+  { app: parts, pool }: ToolWorld,
 ): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes' | 'mcpStarter'> {
   const doors = new WeakMap<RunSandbox, RunDoors>();
   const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
   const closed = async (): Promise<string[]> => protectedDirs(await home(), { env, userDir, tenant });
   const sandboxes: App['sandboxes'] = async (image) => {
-    const { openSandboxes, placedImage, runtimeDirOf } = await import('./sandboxes.ts');
+    const { placedImage, runtimeDirOf } = await import('./sandboxes.ts');
     const own = placedImage(image, await rootOf());
-    return await openSandboxes({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image: own, root: (await home()).root });
+    return await (
+      await pool()
+    ).open({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image: own, root: (await home()).root });
   };
   return {
     sandboxes,

@@ -1,17 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { reasonOf } from '../contracts/errors.ts';
 import { type CgroupPlaces, findCgroups, readCgroupSource } from './host/find-cgroups.ts';
 import { checkLimits } from './host/check-limits.ts';
-import { newLocks } from './host/locks.ts';
-import { openFifoStock, prepareRuntimeDir } from './host/registry.ts';
 import { findLeakedFds } from './bwrap/cover-leaked-fds.ts';
 import { type Bwrap, findBwrap } from './bwrap/find-bwrap.ts';
 import { prepareKit } from './bwrap/kit.ts';
 import { startBwrap, type StartBwrapContext } from './bwrap/start-bwrap.ts';
-import type { Enforcements, Probe, SandboxCapabilities } from './probe.ts';
+import { openDriver } from './live/open-driver.ts';
+import type { PrepareContext } from './live/prepare-sandbox.ts';
+import type { Enforcements, SandboxCapabilities } from './probe.ts';
 import { SandboxUnavailableError } from './sandbox-error.ts';
-import type { Sandbox, SandboxDriver, SandboxSpec } from './sandbox.ts';
+import type { SandboxDriver, SandboxSpec } from './sandbox.ts';
 import { buildFilter, encodeFilter } from './seccomp/filter-program.ts';
 
 export interface BwrapOptions {
@@ -43,42 +41,37 @@ export const defaultUidRange: { readonly first: number; readonly count: number }
 
 /** Namespaces, no capabilities and a system call filter by bubblewrap: docs/sandboxes.md. */
 export function openBwrap(options: BwrapOptions): SandboxDriver {
-  const locks = newLocks();
-  let ready: Promise<StartBwrapContext> | undefined;
-  const context = async (): Promise<StartBwrapContext> => {
-    ready ??= prepareContext(options, locks);
-    ready.catch(() => {
-      ready = undefined;
-    });
-    return await ready;
-  };
-  const start: SandboxDriver['start'] = async (spec, { signal } = {}) => {
-    const prepared = await context();
-    refuseImage(spec);
-    checkLimits('bwrap', spec.limits, enforcementsOf(prepared.cgroups));
-    return await startBwrap(prepared, spec, signal);
-  };
-  return { name: 'bwrap', capabilities: bwrapCapabilities, start, probe: async () => probeBwrap({ options, context, start }) };
+  return openDriver({
+    name: 'bwrap',
+    capabilities: bwrapCapabilities,
+    runtimeDir: options.runtimeDir,
+    uidRange: options.uidRange ?? defaultUidRange,
+    openedByPath: ['stdin', 'stdout', 'stderr'],
+    baseEnv: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
+    canaryMs: 5000,
+    remedy: 'Allow unprivileged user namespaces for bwrap and install bubblewrap 0.8 or newer.',
+    ready: async (prepare) => await getReady(options, prepare),
+    start: async (ready, spec, signal) => {
+      refuseImage(spec);
+      checkLimits('bwrap', spec.limits, enforcementsOf(ready.cgroups));
+      return await startBwrap(ready, spec, signal);
+    },
+    describe: ({ bwrap, cgroups }) => ({
+      version: bwrap.version,
+      limits: enforcementsOf(cgroups),
+      features: [...bwrap.features],
+      notes: notesOf(bwrap, cgroups),
+    }),
+  });
 }
 
-async function prepareContext(options: BwrapOptions, locks: ReturnType<typeof newLocks>): Promise<StartBwrapContext> {
-  if (process.platform !== 'linux') throw unavailable(`this is ${process.platform}`, 'Use it on Linux, or choose another driver');
+async function getReady(options: BwrapOptions, prepare: PrepareContext): Promise<StartBwrapContext> {
   const machine = process.arch;
   if (machine !== 'x64' && machine !== 'arm64') throw unavailable(`there is no system call list for ${machine}`, 'Choose another driver');
-  const bwrap = await findOrExplain(options.executable);
-  await prepareRuntimeDir(options.runtimeDir);
   return {
-    prepare: {
-      driver: 'bwrap',
-      runtimeDir: options.runtimeDir,
-      uidRange: options.uidRange ?? defaultUidRange,
-      alone: (workspace) => locks(workspace),
-      fifos: openFifoStock(options.runtimeDir),
-      openedByPath: ['stdin', 'stdout', 'stderr'],
-      baseEnv: { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
-    },
+    prepare,
     startMs: options.startMs ?? 10_000,
-    bwrap,
+    bwrap: await findOrExplain(options.executable),
     kit: await prepareKit(options.runtimeDir),
     cgroups: findCgroups(readCgroupSource()),
     leakedFds: findLeakedFds(),
@@ -117,49 +110,14 @@ function enforcementsOf(cgroups: CgroupPlaces | undefined): Enforcements {
   };
 }
 
-interface ProbeContext {
-  readonly options: BwrapOptions;
-  readonly context: () => Promise<StartBwrapContext>;
-  readonly start: SandboxDriver['start'];
-}
-
-async function probeBwrap({ options, context, start }: ProbeContext): Promise<Probe> {
-  const about = { driver: 'bwrap', isolation: bwrapCapabilities.isolation } as const;
-  try {
-    const { bwrap, cgroups } = await context();
-    await runCanary(options.runtimeDir, start);
-    const notes = [
-      ...(bwrap.features.has('disable-userns')
-        ? []
-        : ['This bubblewrap cannot close nested user namespaces (0.8 can); the system call filter does.']),
-      ...(bwrap.features.has('size') ? [] : ['This bubblewrap cannot limit the size of private file systems; the memory limit does.']),
-      ...(cgroups === undefined ? ['No cgroup can be made: no limit on the memory and CPUs of all processes together.'] : []),
-    ];
-    return { works: true, ...about, version: bwrap.version, limits: enforcementsOf(cgroups), features: [...bwrap.features], notes };
-  } catch (error) {
-    return {
-      works: false,
-      ...about,
-      reason: reasonOf(error),
-      remedy: 'Allow unprivileged user namespaces for bwrap and install bubblewrap 0.8 or newer.',
-    };
-  }
-}
-
-/** A whole sandbox with one command in it: what works for it works. */
-async function runCanary(runtimeDir: string, start: SandboxDriver['start']): Promise<void> {
-  const workspace = await mkdtemp(path.join(runtimeDir, 'canary-'));
-  try {
-    await using sandbox: Sandbox = await start({ label: 'canary', workspace, limits: {}, network: 'none' });
-    const result = await sandbox.exec(['sh', '-c', 'exit 7'], { wallMs: 5000 });
-    if (result.exitCode !== 7)
-      throw unavailable(
-        `a trial command ended with ${result.end} ${result.exitCode ?? ''}, not with its own exit code`,
-        'Look at docs/sandboxes.md',
-      );
-  } finally {
-    await rm(workspace, { recursive: true, force: true });
-  }
+function notesOf({ features }: Bwrap, cgroups: CgroupPlaces | undefined): string[] {
+  return [
+    ...(features.has('disable-userns')
+      ? []
+      : ['This bubblewrap cannot close nested user namespaces (0.8 can); the system call filter does.']),
+    ...(features.has('size') ? [] : ['This bubblewrap cannot limit the size of private file systems; the memory limit does.']),
+    ...(cgroups === undefined ? ['No cgroup can be made: no limit on the memory and CPUs of all processes together.'] : []),
+  ];
 }
 
 function unavailable(reason: string, remedy: string): SandboxUnavailableError {

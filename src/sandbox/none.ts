@@ -18,6 +18,7 @@ export function openNone(): SandboxDriver {
       idleMemoryBytes: 0,
     },
     probe: async () => Promise.resolve({ works: false, driver: 'none', isolation: 'none', reason, remedy }),
+    [Symbol.asyncDispose]: async () => {},
     start: async () => Promise.reject(new SandboxUnavailableError('none', reason, remedy)),
   };
 }

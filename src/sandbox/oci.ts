@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { reasonOf } from '../contracts/errors.ts';
@@ -6,14 +6,14 @@ import { defaultUidRange } from './bwrap.ts';
 import { prepareKit } from './bwrap/kit.ts';
 import { fifoNames } from './channel/fifos.ts';
 import { checkLimits } from './host/check-limits.ts';
-import { newLocks } from './host/locks.ts';
-import { openFifoStock, prepareRuntimeDir } from './host/registry.ts';
 import { type EngineName, hardLimits, openEngine } from './oci/engine.ts';
 import { buildSeccompProfile } from './oci/seccomp-profile.ts';
 import { startOci, type StartOciContext } from './oci/start-oci.ts';
-import type { Enforcements, Probe, SandboxCapabilities } from './probe.ts';
+import { openDriver } from './live/open-driver.ts';
+import type { PrepareContext } from './live/prepare-sandbox.ts';
+import type { Enforcements, SandboxCapabilities } from './probe.ts';
 import { SandboxUnavailableError } from './sandbox-error.ts';
-import type { Sandbox, SandboxDriver, SandboxImage } from './sandbox.ts';
+import type { SandboxDriver, SandboxImage } from './sandbox.ts';
 
 export interface OciOptions {
   /** Folder of this user for records and runtime files. */
@@ -38,22 +38,23 @@ export interface OciOptions {
 
 /** A container of an OCI engine, kept warm for one run: docs/sandboxes.md. */
 export function openOci(options: OciOptions): SandboxDriver {
-  const locks = newLocks();
-  let ready: Promise<Ready> | undefined;
-  const context = async (): Promise<Ready> => {
-    ready ??= prepareContext(options, locks);
-    ready.catch(() => {
-      ready = undefined;
-    });
-    return await ready;
-  };
-  const start: SandboxDriver['start'] = async (spec, { signal } = {}) => {
-    const prepared = await context();
-    checkLimits('oci', spec.limits, prepared.limits);
-    const image = spec.image ?? options.image;
-    return await startOci(prepared.start, image === undefined ? spec : { ...spec, image }, signal);
-  };
-  return { name: 'oci', capabilities: capabilitiesOf(options), start, probe: async () => probeOci({ options, context, start }) };
+  return openDriver({
+    name: 'oci',
+    capabilities: capabilitiesOf(options),
+    runtimeDir: options.runtimeDir,
+    uidRange: options.uidRange ?? defaultUidRange,
+    openedByPath: fifoNames,
+    baseEnv: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
+    canaryMs: 10_000,
+    remedy: `Install ${options.engine ?? 'podman'} and runc, and configure an image that has a shell.`,
+    ready: async (prepare) => await getReady(options, prepare),
+    start: async (ready, spec, signal) => {
+      checkLimits('oci', spec.limits, ready.limits);
+      const image = spec.image ?? options.image;
+      return await startOci(ready.start, image === undefined ? spec : { ...spec, image }, signal);
+    },
+    describe: ({ version, limits, notes }) => ({ version, limits, features: [options.runtime ?? 'runc'], notes }),
+  });
 }
 
 function capabilitiesOf(options: OciOptions): SandboxCapabilities {
@@ -75,9 +76,7 @@ interface Ready {
   readonly notes: readonly string[];
 }
 
-async function prepareContext(options: OciOptions, locks: ReturnType<typeof newLocks>): Promise<Ready> {
-  if (process.platform !== 'linux') throw unavailable(`this is ${process.platform}`, 'Use it on Linux, or choose another driver');
-  await prepareRuntimeDir(options.runtimeDir);
+async function getReady(options: OciOptions, prepare: PrepareContext): Promise<Ready> {
   const folder = path.join(options.runtimeDir, 'oci');
   const name = options.engine ?? 'podman';
   const engine = await openEngine({
@@ -95,15 +94,7 @@ async function prepareContext(options: OciOptions, locks: ReturnType<typeof newL
     limits: enforcementsOf(about),
     notes: notesOf(about),
     start: {
-      prepare: {
-        driver: 'oci',
-        runtimeDir: options.runtimeDir,
-        uidRange: options.uidRange ?? defaultUidRange,
-        alone: (workspace) => locks(workspace),
-        fifos: openFifoStock(options.runtimeDir),
-        openedByPath: fifoNames,
-        baseEnv: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
-      },
+      prepare,
       startMs: options.startMs ?? 30_000,
       engine,
       kit: await prepareKit(options.runtimeDir),
@@ -191,39 +182,6 @@ function notesOf({ rootless, controllers }: EngineFacts): string[] {
       ? []
       : ['The engine has no memory controller here: no limit on the memory of all processes together.']),
   ];
-}
-
-interface ProbeContext {
-  readonly options: OciOptions;
-  readonly context: () => Promise<Ready>;
-  readonly start: SandboxDriver['start'];
-}
-
-async function probeOci({ options, context, start }: ProbeContext): Promise<Probe> {
-  const about = { driver: 'oci', isolation: capabilitiesOf(options).isolation } as const;
-  try {
-    const { version, limits, notes } = await context();
-    if (options.image === undefined)
-      throw unavailable('no image is configured', 'Name a root file system, a tarball or an image with its digest');
-    await runCanary(options.runtimeDir, start);
-    return { works: true, ...about, version, limits, features: [options.runtime ?? 'runc'], notes };
-  } catch (error) {
-    return { works: false, ...about, reason: reasonOf(error), remedy: 'Install podman and runc, and configure an image that has a shell.' };
-  }
-}
-
-async function runCanary(runtimeDir: string, start: SandboxDriver['start']): Promise<void> {
-  await mkdir(runtimeDir, { recursive: true });
-  const workspace = await mkdtemp(path.join(runtimeDir, 'canary-'));
-  try {
-    await chmod(workspace, 0o755);
-    await using sandbox: Sandbox = await start({ label: 'canary', workspace, limits: {}, network: 'none' });
-    const result = await sandbox.exec(['sh', '-c', 'exit 7'], { wallMs: 10_000 });
-    if (result.exitCode !== 7)
-      throw unavailable(`a trial command ended with ${result.end} ${result.exitCode ?? ''}`, 'Look at docs/sandboxes.md');
-  } finally {
-    await rm(workspace, { recursive: true, force: true });
-  }
 }
 
 function unavailable(reason: string, remedy: string): SandboxUnavailableError {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openNone } from './none.ts';
-import { openPool, type PoolOptions } from './pool.ts';
+import { poolDriver } from './pool-driver.ts';
+import { openPool, type PoolOptions, type SandboxPool } from './pool.ts';
 import type { Sandbox, SandboxDriver, SandboxSpec } from './sandbox.ts';
 
 const spec: SandboxSpec = { label: 'run-1', workspace: '/w', limits: { pids: 5 }, network: 'none' };
@@ -34,12 +35,24 @@ function countingDriver(): SandboxDriver & { readonly started: (Sandbox & { isSt
   return { ...none, name: 'counting', capabilities: { ...none.capabilities, idleMemoryBytes: 10 }, start, started };
 }
 
-function pool(driver: SandboxDriver, change: Partial<PoolOptions> = {}): ReturnType<typeof openPool> {
-  return openPool({ driver, maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100, now: () => 0, ...change });
+interface TestPool extends AsyncDisposable {
+  acquire(asked: SandboxSpec): ReturnType<SandboxPool['acquire']>;
+  warm(asked: SandboxSpec): Promise<void>;
+  count(): number;
+}
+
+function pool(driver: SandboxDriver, change: Partial<PoolOptions> = {}): TestPool {
+  const opened = openPool({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100_000, refillAfterMs: 1, now: () => 0, ...change });
+  return {
+    acquire: async (asked) => await opened.acquire(driver, asked),
+    warm: async (asked) => await opened.warm(driver, asked),
+    count: () => opened.warmCount,
+    [Symbol.asyncDispose]: async () => await opened[Symbol.asyncDispose](),
+  };
 }
 
 async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i += 1) await turn();
+  await sleep(20);
 }
 
 test('a sandbox is handed out once, and another is warmed for the same spec', async () => {
@@ -73,7 +86,7 @@ test('a warm sandbox serves only an equal spec', async () => {
 test('a warm sandbox that is too old or no longer fits its workspace is stopped and not handed out', async () => {
   const driver = countingDriver();
   let nowMs = 0;
-  await using warm = pool(driver, { now: () => nowMs });
+  await using warm = pool(driver, { now: () => nowMs, maxAgeMs: 100 });
   await warm.warm(spec);
   nowMs = 101;
 
@@ -99,19 +112,84 @@ test('number and memory bound what is warm; the oldest goes first', async () => 
     driver.started.map(({ isStopped }) => isStopped),
     [true, false, false],
   );
-  assert.equal(byMemory.warmCount, 1);
+  assert.equal(byMemory.count(), 1);
 });
 
 test('closing stops everything that is warm, also what is being started', async () => {
   const driver = countingDriver();
   const warm = pool(driver);
-  const { sandbox } = await warm.acquire(spec);
+  await warm.warm(spec);
+  void warm.warm({ ...spec, workspace: '/b' });
 
   await warm[Symbol.asyncDispose]();
+  await settle();
 
   assert.deepEqual(
-    driver.started.filter((one) => one !== sandbox).map(({ isStopped }) => isStopped),
-    [true],
+    driver.started.map(({ isStopped }) => isStopped),
+    [true, true],
   );
   await assert.rejects(warm.acquire(spec), /pool is closed/);
+});
+
+test('one that nobody asks for is stopped when it is old, without anybody asking', async () => {
+  const driver = countingDriver();
+  await using warm = pool(driver, { maxAgeMs: 10 });
+  await warm.warm(spec);
+
+  while (!driver.started[0]!.isStopped) await settle();
+
+  assert.equal(warm.count(), 0);
+});
+
+test('the next is not started while the one that was handed out gets its first command', async () => {
+  const driver = countingDriver();
+  await using warm = pool(driver, { refillAfterMs: 60_000 });
+
+  await warm.acquire(spec);
+  await settle();
+
+  assert.equal(driver.started.length, 1);
+});
+
+test('a driver of a pool takes warm ones only for a spec that will be asked for again', async () => {
+  const driver = countingDriver();
+  const opened = openPool({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100_000, refillAfterMs: 1, now: () => 0 });
+  await using warm = opened;
+  const pooled = poolDriver({ driver, pool: opened, probeMs: 1000, now: () => 0 });
+
+  await pooled.start(spec);
+  await settle();
+  assert.equal(warm.warmCount, 0);
+  const first = await pooled.start(spec, { again: true });
+  await settle();
+  const second = await pooled.start(spec, { again: true });
+
+  assert.equal(driver.started.length, 3);
+  assert.notEqual(first, second);
+});
+
+test('a driver of a pool is probed again after a while, and at once when it did not work', async () => {
+  const driver = countingDriver();
+  let nowMs = 0;
+  let probes = 0;
+  let works = false;
+  const probe: SandboxDriver['probe'] = async () => {
+    probes += 1;
+    const about = { driver: 'counting', isolation: 'none' as const };
+    return await Promise.resolve(
+      works
+        ? { works: true, ...about, version: '1', limits: {}, features: [], notes: [] }
+        : { works: false, ...about, reason: 'it is broken', remedy: 'Repair it' },
+    );
+  };
+  await using opened = openPool({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 1000, now: () => 0 });
+  const pooled = poolDriver({ driver: { ...driver, probe }, pool: opened, probeMs: 100, now: () => nowMs });
+
+  const before = [(await pooled.probe()).works, (await pooled.probe()).works];
+  works = true;
+  const after = [(await pooled.probe()).works, (await pooled.probe()).works];
+  nowMs = 101;
+  await pooled.probe();
+
+  assert.deepEqual([before, after, probes], [[false, false], [true, true], 4]);
 });

@@ -1,14 +1,15 @@
 import { SandboxRequestError } from './sandbox-error.ts';
-import type { Sandbox, SandboxDriver, SandboxSpec } from './sandbox.ts';
+import type { Sandbox, SandboxDriver, SandboxSpec, StartOptions } from './sandbox.ts';
 
 export interface PoolOptions {
-  readonly driver: SandboxDriver;
-  /** Warm sandboxes at most, over all specs. 0 switches warming off. */
+  /** Warm sandboxes at most, of all drivers and specs. 0 switches warming off. */
   readonly maxWarm: number;
-  /** Memory of all warm ones together at most, by what the driver says an idle one costs. */
+  /** Memory of all warm ones together at most, by what their drivers say an idle one costs. */
   readonly maxMemoryBytes: number;
   /** A warm one that is older is stopped, not used. */
   readonly maxAgeMs: number;
+  /** How long after one was handed out the next is started: not while whoever got it starts a command in it. Default 200 ms. */
+  readonly refillAfterMs?: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** A warm-up that failed: for the log. The next `acquire` starts its own and has the reason. */
@@ -20,76 +21,113 @@ export interface PoolOptions {
  *
  * Contract:
  * - a sandbox is handed out once: after use it is stopped, never taken back;
- * - one that was started for a spec serves only an equal spec, its label aside;
+ * - one that was started for a spec serves only an equal spec of the same driver, its label aside: it is called `warm`;
  * - one whose masks no longer cover its workspace, that ended, or that is too old is stopped and not handed out;
- * - no more are warm than number and memory allow: the one that was not asked for the longest goes first.
+ * - no more are warm than number and memory allow: the one that was started first goes first.
  */
 export interface SandboxPool extends AsyncDisposable {
   /** Warm when there is one, else started now; another is then warmed for the same spec. */
-  acquire(spec: SandboxSpec): Promise<{ readonly sandbox: Sandbox; readonly warm: boolean }>;
+  acquire(driver: SandboxDriver, spec: SandboxSpec, options?: StartOptions): Promise<{ readonly sandbox: Sandbox; readonly warm: boolean }>;
   /** Starts one ahead. */
-  warm(spec: SandboxSpec): Promise<void>;
+  warm(driver: SandboxDriver, spec: SandboxSpec): Promise<void>;
   readonly warmCount: number;
 }
 
 interface Warm {
+  readonly driver: SandboxDriver;
   readonly key: string;
   readonly sandbox: Sandbox;
   readonly sinceMs: number;
+  readonly timer: NodeJS.Timeout;
 }
+
+const defaultRefillMs = 200;
 
 export function openPool(options: PoolOptions): SandboxPool {
-  const { driver, now } = options;
-  const capacity = capacityOf(options);
-  let warm: Warm[] = [];
-  let isClosed = false;
-  const working = new Set<Promise<unknown>>();
-  const inBackground = (work: Promise<unknown>): void => keepUntilSettled(working, work, options.onWarmFailed);
+  return new Pool(options);
+}
 
-  async function takeWarm(key: string): Promise<Sandbox | undefined> {
-    const found = warm.find((entry) => entry.key === key);
+class Pool implements SandboxPool {
+  readonly #options: PoolOptions;
+  readonly #working = new Set<Promise<unknown>>();
+  readonly #refills = new Set<NodeJS.Timeout>();
+  #warm: Warm[] = [];
+  #isClosed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get warmCount(): number {
+    return this.#warm.length;
+  }
+
+  async acquire(driver: SandboxDriver, spec: SandboxSpec, how?: StartOptions): ReturnType<SandboxPool['acquire']> {
+    if (this.#isClosed) throw new SandboxRequestError('No sandbox was handed out', 'The pool is closed', 'Open another');
+    const found = await this.#take(driver, keyOf(spec));
+    const sandbox = found ?? (await driver.start(spec, how));
+    this.#refillLater(driver, spec);
+    return { sandbox, warm: found !== undefined };
+  }
+
+  async warm(driver: SandboxDriver, spec: SandboxSpec): Promise<void> {
+    if (this.#isClosed || !fits([{ driver }], this.#options)) return;
+    const sandbox = await driver.start({ ...spec, label: 'warm' });
+    if (this.#isClosed) return await sandbox.stop();
+    const timer = setTimeout(() => this.#discard(entry), this.#options.maxAgeMs);
+    timer.unref();
+    const entry: Warm = { driver, key: keyOf(spec), sandbox, sinceMs: this.#options.now(), timer };
+    this.#warm.push(entry);
+    for (let [oldest] = this.#warm; oldest !== undefined && !fits(this.#warm, this.#options); [oldest] = this.#warm) this.#discard(oldest);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#refills) clearTimeout(timer);
+    for (const entry of this.#warm) this.#discard(entry);
+    await Promise.all(this.#working);
+  }
+
+  async #take(driver: SandboxDriver, key: string): Promise<Sandbox | undefined> {
+    const found = this.#warm.find((entry) => entry.driver === driver && entry.key === key);
     if (found === undefined) return undefined;
-    warm = warm.filter((entry) => entry !== found);
-    if (now() - found.sinceMs <= options.maxAgeMs && (await found.sandbox.isFresh())) return found.sandbox;
-    inBackground(found.sandbox.stop());
-    return await takeWarm(key);
+    this.#remove(found);
+    const isYoung = this.#options.now() - found.sinceMs <= this.#options.maxAgeMs;
+    if (isYoung && (await found.sandbox.isFresh())) return found.sandbox;
+    this.#inBackground(found.sandbox.stop());
+    return await this.#take(driver, key);
   }
 
-  async function startWarm(spec: SandboxSpec): Promise<void> {
-    if (capacity === 0 || isClosed) return;
-    const entry = { key: keyOf(spec), sandbox: await driver.start({ ...spec, label: 'warm' }), sinceMs: now() };
-    if (isClosed) return await entry.sandbox.stop();
-    warm.push(entry);
-    for (const surplus of warm.splice(0, Math.max(0, warm.length - capacity))) inBackground(surplus.sandbox.stop());
+  #refillLater(driver: SandboxDriver, spec: SandboxSpec): void {
+    if (this.#isClosed || !fits([{ driver }], this.#options)) return;
+    const timer = setTimeout(() => {
+      this.#refills.delete(timer);
+      this.#inBackground(this.warm(driver, spec));
+    }, this.#options.refillAfterMs ?? defaultRefillMs);
+    timer.unref();
+    this.#refills.add(timer);
   }
 
-  return {
-    async acquire(spec) {
-      if (isClosed) throw new SandboxRequestError('No sandbox was handed out', 'The pool is closed', 'Open another');
-      const found = await takeWarm(keyOf(spec));
-      const sandbox = found ?? (await driver.start(spec));
-      inBackground(startWarm(spec));
-      return { sandbox, warm: found !== undefined };
-    },
-    warm: startWarm,
-    get warmCount() {
-      return warm.length;
-    },
-    async [Symbol.asyncDispose]() {
-      isClosed = true;
-      await Promise.all([...warm.splice(0).map(async ({ sandbox }) => sandbox.stop()), ...working]);
-    },
-  };
+  #remove(entry: Warm): void {
+    clearTimeout(entry.timer);
+    this.#warm = this.#warm.filter((one) => one !== entry);
+  }
+
+  #discard(entry: Warm): void {
+    this.#remove(entry);
+    this.#inBackground(entry.sandbox.stop());
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const settled = work.catch((error: unknown) => this.#options.onWarmFailed?.(error)).finally(() => this.#working.delete(settled));
+    this.#working.add(settled);
+  }
 }
 
-function capacityOf({ driver, maxWarm, maxMemoryBytes }: PoolOptions): number {
-  const each = driver.capabilities.idleMemoryBytes;
-  return each === 0 ? 0 : Math.min(maxWarm, Math.floor(maxMemoryBytes / each));
-}
-
-function keepUntilSettled(working: Set<Promise<unknown>>, work: Promise<unknown>, onFailed: PoolOptions['onWarmFailed']): void {
-  const settled = work.catch((error: unknown) => onFailed?.(error)).finally(() => working.delete(settled));
-  working.add(settled);
+function fits(entries: readonly Pick<Warm, 'driver'>[], { maxWarm, maxMemoryBytes }: PoolOptions): boolean {
+  const sizes = entries.map(({ driver }) => driver.capabilities.idleMemoryBytes);
+  if (sizes.includes(0)) return false;
+  return entries.length <= maxWarm && sizes.reduce((sum, bytes) => sum + bytes, 0) <= maxMemoryBytes;
 }
 
 /** Equal for specs that differ in their label only. */

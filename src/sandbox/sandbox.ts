@@ -15,7 +15,7 @@ export interface SandboxLimits {
   readonly diskBytes?: number;
   /** Standard output and standard error of one command together; a command that writes more is killed. */
   readonly outputBytes?: number;
-  /** Life of the whole sandbox. */
+  /** Life of the whole sandbox, from its first command on. */
   readonly wallMs?: number;
 }
 
@@ -124,14 +124,20 @@ export interface Sandbox extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Makes sandboxes of one kind. */
-export interface SandboxDriver {
+export interface StartOptions {
+  readonly signal?: AbortSignal;
+  /** The same spec will be asked for again: one may be started ahead for whoever asks next (`pool.ts`). */
+  readonly again?: boolean;
+}
+
+/** Makes sandboxes of one kind. Disposing it takes away what it made ahead; its sandboxes live on. */
+export interface SandboxDriver extends AsyncDisposable {
   readonly name: string;
   readonly capabilities: SandboxCapabilities;
   /** Tries it out on this machine, with a canary. Never throws. */
   probe(): Promise<Probe>;
   /** @throws SandboxUnavailableError when it cannot be set up as asked: nothing has run then. */
-  start(spec: SandboxSpec, options?: { readonly signal?: AbortSignal }): Promise<Sandbox>;
+  start(spec: SandboxSpec, options?: StartOptions): Promise<Sandbox>;
 }
 
 /** Always masked: files that would act on the host, with the host's rights. */

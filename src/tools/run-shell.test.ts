@@ -47,6 +47,8 @@ class TestDriver implements SandboxDriver {
     return { works: true, driver, isolation, version: '1', limits, features: [], notes: [] };
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {}
+
   async start(spec: SandboxSpec): Promise<Sandbox> {
     if (!this.works) throw new SandboxUnavailableError(this.name, 'it is broken', 'Repair it');
     this.started.push(spec);

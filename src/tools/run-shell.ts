@@ -145,7 +145,8 @@ async function start(options: RunShellOptions, state: ShellState, signal: AbortS
   refuseUnheld(facts.driver, options.limits, limits);
   state.egress = await options.egress?.();
   const env = { ...options.spec.env, ...state.egress?.env };
-  return await state.choice.driver.start({ ...options.spec, env, limits }, { signal });
+  // A way out is one run's own, and so is a sandbox with it.
+  return await state.choice.driver.start({ ...options.spec, env, limits }, { signal, again: state.egress === undefined });
 }
 
 async function execute(state: ShellState, sandbox: Sandbox, { command, signal }: Asked): Promise<CommandOutcome> {

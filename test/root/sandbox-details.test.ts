@@ -122,16 +122,16 @@ test('a warm sandbox is used once, and not after a repository appeared in its wo
   const workspace = newWorkspace(owner, '/bin/true');
   t.after(() => rmSync(workspace, { recursive: true, force: true }));
   const driver = openBwrap({ runtimeDir: path.join(folder, 'runtime') });
-  await using pool = openPool({ driver, maxWarm: 1, maxMemoryBytes: 2 ** 30, maxAgeMs: 60_000, now: () => Date.now() });
+  await using pool = openPool({ maxWarm: 1, maxMemoryBytes: 2 ** 30, maxAgeMs: 60_000, now: () => Date.now() });
   const spec = { label: 'pool', workspace, limits: {}, network: 'none' as const };
-  await pool.warm(spec);
+  await pool.warm(driver, spec);
 
   mkdirSync(path.join(workspace, '.git/hooks'), { recursive: true });
-  const first = await pool.acquire(spec);
+  const first = await pool.acquire(driver, spec);
   await first.sandbox.exec(['true']);
   await first.sandbox.stop();
-  await pool.warm(spec);
-  const second = await pool.acquire(spec);
+  await pool.warm(driver, spec);
+  const second = await pool.acquire(driver, spec);
   await second.sandbox.stop();
 
   assert.deepEqual([first.warm, second.warm], [false, true]);

@@ -25,7 +25,8 @@ export async function runInSandbox(context: CommandContext, argv: readonly strin
   ]);
   const { io, app, signal } = context;
   const wallMs = secondsOf(flags.timeout) * 1000;
-  const { drivers, candidates } = await openHere(context);
+  await using sandboxes = await openHere(context);
+  const { drivers, candidates } = sandboxes;
   const wanted = flags.driver ?? 'auto';
   const { driver, probe } = await chooseDriver({
     drivers: wanted === 'auto' ? candidates : drivers,

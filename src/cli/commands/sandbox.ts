@@ -35,7 +35,8 @@ export const command: CliCommand = {
 };
 
 async function list(context: CommandContext): Promise<void> {
-  const { drivers } = await openHere(context);
+  await using sandboxes = await openHere(context);
+  const { drivers } = sandboxes;
   const { probeDrivers } = await import('../../sandbox/open-sandbox.ts');
   const probes = await probeDrivers(drivers);
   const rows = probes.map((one) => [one.driver, one.isolation, one.works ? 'works' : 'no', one.works ? one.version : one.reason]);
@@ -43,7 +44,8 @@ async function list(context: CommandContext): Promise<void> {
 }
 
 async function probe(context: CommandContext, name: string | undefined): Promise<void> {
-  const { drivers, runtimeDir } = await openHere(context);
+  await using sandboxes = await openHere(context);
+  const { drivers, runtimeDir } = sandboxes;
   const chosen = name === undefined ? drivers : drivers.filter((driver) => driver.name === name);
   const { FixRequestError } = await import('../../contracts/errors.ts');
   if (chosen.length === 0) {
@@ -99,7 +101,8 @@ async function choice(
   context: CommandContext,
   { driver, minimum, image }: Asked,
 ): Promise<{ readonly available: boolean; readonly why: string; readonly chosen?: string; readonly isolation?: string }> {
-  const { drivers, candidates } = await openHere(context, image);
+  await using sandboxes = await openHere(context, image);
+  const { drivers, candidates } = sandboxes;
   const [{ chooseDriver }, { SandboxUnavailableError }] = await Promise.all([
     import('../../sandbox/open-sandbox.ts'),
     import('../../sandbox/sandbox-error.ts'),

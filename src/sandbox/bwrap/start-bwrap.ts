@@ -40,7 +40,7 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
   await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
   const innerPid = await bwrap.innerPid;
   refuseUnlimited(group, innerPid);
-  return await finishSandbox(prepared, { group, memberPid: innerPid, stack });
+  return finishSandbox(prepared, { group, memberPid: innerPid, stack });
 }
 
 /** PID 1 put itself under the limits before it did anything else. That is its word; this looks. */

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type FifoPaths, fifoNames, fifosIn } from './fifos.ts';
@@ -8,6 +9,8 @@ import { type FifoPaths, fifoNames, fifosIn } from './fifos.ts';
 export interface FifoStock {
   /** A set as the new folder `io` of the given one. */
   take(folder: string): Promise<FifoPaths>;
+  /** Takes away those that nobody took. */
+  close(): Promise<void>;
 }
 
 const setsAtOnce = 8;
@@ -52,6 +55,11 @@ export function newFifoStock(folder: string): FifoStock {
       renameSync(set, io);
       if (ready.length < refillBelow) later(refill);
       return fifosIn(io);
+    },
+    async close() {
+      await filling?.catch(() => {}); // silent-ok: what it made is taken away all the same
+      ready.length = 0;
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

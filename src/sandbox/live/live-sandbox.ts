@@ -17,7 +17,8 @@ export interface LiveParts {
   readonly group: ResourceGroup | undefined;
   readonly workspace: OpenWorkspace;
   readonly masked: ReadonlySet<string>;
-  readonly disk: DiskWatch | undefined;
+  /** Before the first command: from then on what changes in the workspace may be the sandbox's doing, and counts. */
+  readonly begin: () => Promise<DiskWatch | undefined>;
   readonly baseEnv: Readonly<Record<string, string>>;
   /** Commands of all sandboxes on the same workspace, one after the other: what is checked after one is not changed by another. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
@@ -30,17 +31,13 @@ const defaultKeepBytes = 1_048_576;
 /** A started sandbox, whatever its driver: everything but how it was set up. */
 export class LiveSandbox implements Sandbox {
   readonly #parts: LiveParts;
-  readonly #lifeTimer: NodeJS.Timeout | undefined;
+  #life: { readonly disk: DiskWatch | undefined; readonly timer: NodeJS.Timeout | undefined } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #whyStopped = 'it was stopped';
 
   constructor(parts: LiveParts) {
     this.#parts = parts;
-    const { wallMs } = parts.spec.limits;
-    if (wallMs === undefined) return;
-    this.#lifeTimer = setTimeout(() => this.#endOfLife(wallMs), Math.min(wallMs, 2 ** 31 - 1));
-    this.#lifeTimer.unref();
   }
 
   get id(): string {
@@ -84,9 +81,20 @@ export class LiveSandbox implements Sandbox {
   }
 
   async #stopOnce(): Promise<void> {
-    clearTimeout(this.#lifeTimer);
+    clearTimeout(this.#life?.timer);
     this.#parts.channel.markGone(this.#whyStopped);
     await this.#parts.release();
+  }
+
+  /** One that was started ahead has no life before its first command. */
+  async #begin(): Promise<DiskWatch | undefined> {
+    if (this.#life !== undefined) return this.#life.disk;
+    const { wallMs } = this.#parts.spec.limits;
+    const disk = await this.#parts.begin();
+    const timer = wallMs === undefined ? undefined : setTimeout(() => this.#endOfLife(wallMs), Math.min(wallMs, 2 ** 31 - 1));
+    timer?.unref();
+    this.#life = { disk, timer };
+    return disk;
   }
 
   #endOfLife(wallMs: number): void {
@@ -98,11 +106,12 @@ export class LiveSandbox implements Sandbox {
     const { channel, group, workspace, spec, masked } = this.#parts;
     this.#refuseWhenGone();
     if (options.signal?.aborted === true) return abortedResult();
+    const disk = await this.#begin();
     await workspace.before();
     const oomBefore = group?.oomKills() ?? 0;
     const stdout = newCapture(options.maxStdoutBytes ?? defaultKeepBytes);
     const stderr = newCapture(options.maxStderrBytes ?? defaultKeepBytes);
-    const watch = watchCommand({ channel, group, disk: this.#parts.disk, limits: spec.limits, options });
+    const watch = watchCommand({ channel, group, disk, limits: spec.limits, options });
     const outcome = await channel
       .run({
         argv,

@@ -10,7 +10,7 @@ import { SandboxUnavailableError } from '../sandbox-error.ts';
 import { defaultMasks, type Mask, type SandboxSpec } from '../sandbox.ts';
 import { openDiskWatch } from '../workspace/disk-watch.ts';
 import { chooseWorkspaceUse, type OpenWorkspace, openWorkspace, type User } from '../workspace/open-workspace.ts';
-import { makePlaceholders, removePlaceholders } from '../workspace/placeholders.ts';
+import type { PlaceholderShelf } from '../workspace/placeholders.ts';
 import { type MaskMount, masksStillCover, planMasks } from '../workspace/plan-masks.ts';
 import { LiveSandbox } from './live-sandbox.ts';
 
@@ -23,6 +23,7 @@ export interface PrepareContext {
   readonly openedByPath: readonly FifoName[];
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly fifos: FifoStock;
+  readonly placeholders: PlaceholderShelf;
 }
 
 /** What every driver needs before it starts a process. */
@@ -58,10 +59,9 @@ export async function prepareSandbox(context: PrepareContext, spec: SandboxSpec,
   ]);
   const mounts = planMasks(workspace.folder, masks);
   const masked = new Set(mounts.filter(({ mode }) => mode !== 'pin').map((mount) => mount.path));
-  if (!workspace.isCopy) registration.update({ workspace: { folder, sinceMs: Date.now(), masked: [...masked] } });
-  const placeholders = makePlaceholders(workspace.folder, mounts, user);
-  stack.defer(async () => removePlaceholders(placeholders));
-  if (placeholders.length > 0) registration.update({ placeholders });
+  const placeholders = context.placeholders.hold(workspace.folder, mounts, user);
+  stack.defer(async () => context.placeholders.release(placeholders));
+  if (placeholders.length > 0) registration.update({ placeholders: [...placeholders] });
   stack.defer(async () => void (await workspace.after(masked, true)));
   const channel = new Channel(fifos, openHostEnds(fifos));
   stack.defer(() => channel.markGone('it was not started'));
@@ -88,11 +88,10 @@ export interface Started {
   readonly stack: AsyncDisposableStack;
 }
 
-export async function finishSandbox(prepared: Prepared, started: Started): Promise<LiveSandbox> {
+export function finishSandbox(prepared: Prepared, started: Started): LiveSandbox {
   const { context, spec, registration, workspace, channel, masked, masks, mounts } = prepared;
   const limitBytes = spec.limits.diskBytes;
-  const watched = { folder: workspace.folder, sinceMs: Date.now(), memberPid: started.memberPid };
-  const disk = limitBytes === undefined ? undefined : await openDiskWatch({ ...watched, limitBytes });
+  const { folder, isCopy } = workspace;
   const release = started.stack.move();
   return new LiveSandbox({
     id: registration.id,
@@ -102,10 +101,14 @@ export async function finishSandbox(prepared: Prepared, started: Started): Promi
     group: started.group,
     workspace,
     masked,
-    disk,
+    begin: async () => {
+      const sinceMs = Date.now();
+      if (!isCopy) registration.update({ workspace: { folder, sinceMs, masked: [...masked] } });
+      return limitBytes === undefined ? undefined : await openDiskWatch({ folder, sinceMs, memberPid: started.memberPid, limitBytes });
+    },
     baseEnv: context.baseEnv,
     alone: context.alone(prepared.lockKey),
-    isFresh: async () => Promise.resolve(masksStillCover(workspace.folder, masks, mounts)),
+    isFresh: async () => Promise.resolve(masksStillCover(folder, masks, mounts)),
     release: async () => release.disposeAsync(),
   });
 }

@@ -59,7 +59,7 @@ export async function startOci(context: StartOciContext, spec: SandboxSpec, sign
   const memberPid = await containerPid(context.engine, name, pidFile);
   monitor = memberPid === undefined ? undefined : identifyParent(memberPid);
   const group = memberPid === undefined ? undefined : joinGroup(memberPid);
-  return await finishSandbox(prepared, { group, memberPid, stack });
+  return finishSandbox(prepared, { group, memberPid, stack });
 }
 
 /** What a later process needs to reach the same engine: see reap-orphans.ts. */

@@ -17,7 +17,7 @@ export interface OpenWorkspace {
   readonly folder: string;
   readonly user: User;
   readonly isCopy: boolean;
-  /** Before a command: brings in what changed on the host. */
+  /** Before a command: brings in what changed on the host. From the first one on, what changes may be the sandbox's doing. */
   before(): Promise<void>;
   /** After a command, when none of its processes is alive: takes away what would act on the host, then carries changes out. */
   after(masked: ReadonlySet<string>, deep: boolean): Promise<string[]>;
@@ -62,13 +62,17 @@ export async function openWorkspace(options: OpenWorkspaceOptions): Promise<Open
   if (options.copyTo !== undefined) await makeCopyFolder(options.copyTo, options.user);
   const copier = options.copyTo === undefined ? undefined : newCopier(options, options.copyTo);
   await copier?.bringIn();
-  const sinceMs = Date.now();
+  let sinceMs: number | undefined;
   return {
     folder,
     user: options.user,
     isCopy: copier !== undefined,
-    before: async () => copier?.bringIn(),
+    async before() {
+      sinceMs ??= Date.now();
+      await copier?.bringIn();
+    },
     async after(masked, deep) {
+      if (sinceMs === undefined) return [];
       const removed = await removeHostActs(folder, { sinceMs, masked, deep: deep || copier !== undefined });
       await copier?.carryOut();
       return removed;

@@ -10,8 +10,43 @@ export interface Placeholder {
   readonly dev: number;
 }
 
+/**
+ * The mount points of all sandboxes of a driver. One that a sandbox made is there for the next one too, which mounts over
+ * it as well: whoever is the last takes it away, so that no mask loses its mount point before.
+ */
+export interface PlaceholderShelf {
+  /** Makes what is missing, and lists what the caller now holds. */
+  hold(workspace: string, mounts: readonly MaskMount[], owner: { readonly uid: number; readonly gid: number }): readonly Placeholder[];
+  release(placeholders: readonly Placeholder[]): Promise<void>;
+}
+
+export function newPlaceholderShelf(): PlaceholderShelf {
+  const held = new Map<string, { readonly placeholder: Placeholder; holders: number }>();
+  return {
+    hold(workspace, mounts, owner) {
+      for (const placeholder of makePlaceholders(workspace, mounts, owner)) held.set(placeholder.path, { placeholder, holders: 0 });
+      const shared = mounts.flatMap((mount) => {
+        const found = held.get(path.join(workspace, mount.path));
+        return found !== undefined && (mount.missing || mount.ino === found.placeholder.ino) ? [found] : [];
+      });
+      for (const one of shared) one.holders += 1;
+      return shared.map(({ placeholder }) => placeholder);
+    },
+    async release(placeholders) {
+      const last = placeholders.filter((placeholder) => {
+        const found = held.get(placeholder.path);
+        if (found?.placeholder.ino !== placeholder.ino) return false;
+        found.holders -= 1;
+        if (found.holders > 0) return false;
+        return held.delete(placeholder.path);
+      });
+      await removePlaceholders(last);
+    },
+  };
+}
+
 /** What appeared meanwhile is left alone and not listed. */
-export function makePlaceholders(
+function makePlaceholders(
   workspace: string,
   mounts: readonly MaskMount[],
   owner: { readonly uid: number; readonly gid: number },
