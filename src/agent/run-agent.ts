@@ -239,7 +239,9 @@ function firstMessages(run: AgentRun): Message[] {
   const history = run.history.map((message): Message =>
     message.role === 'user' ? { role: 'user', text: message.text } : { role: 'assistant', text: message.text, toolCalls: [] },
   );
-  return [...history, { role: 'user', text: run.item.input }];
+  const { input, untrusted = [] } = run.item;
+  const text = [input, ...untrusted.map((part) => fenceUntrusted(part.text, part.source))].join('\n\n');
+  return [...history, { role: 'user', text }];
 }
 
 /** The user and the files that humans wrote are trusted; everything else that is in the first prompt is not. */
@@ -253,6 +255,7 @@ function initialTrust(run: AgentRun): Trust {
     else trust.addUntrustedText(message.text, `session:${message.run}`);
   }
   trust.addUserText(run.item.input);
+  for (const { source, text } of run.item.untrusted ?? []) trust.addUntrustedText(text, source);
   return trust;
 }
 

@@ -7,6 +7,7 @@ import { runLimits, type RunItem } from './run.ts';
 export interface RunRequest {
   readonly agent: AgentId;
   readonly input: string;
+  readonly untrusted?: RunItem['untrusted'];
   readonly door: RunItem['door'];
   /** Absent: a new session. */
   readonly session?: SessionId;
@@ -54,6 +55,7 @@ export const taskPayload = z.discriminatedUnion('kind', [
       door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
       principal,
       input: z.string(),
+      untrusted: z.optional(z.array(z.strictObject({ source: z.string(), text: z.string() }))),
       model: z.optional(z.string()),
       workspace: z.optional(z.string()),
       limits: z.optional(z.partial(runLimits)),

@@ -4,7 +4,8 @@
  */
 export interface Label {
   readonly trust: 'trusted' | 'untrusted';
-  /** `user`, `agent-files`, `grant`, `tool:<name>`, `file:<path>`, `url:<address>`, `memory:<name>`, `session:<runId>`. */
+  /** `user`, `agent-files`, `grant`, `tool:<name>`, `file:<path>`, `url:<address>`, `memory:<name>`, `session:<runId>`,
+   * `webhook:<name>`. */
   readonly source: string;
   /** Private data of this tenant. */
   readonly isPrivate?: boolean;

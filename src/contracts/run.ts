@@ -32,6 +32,12 @@ export type RunLimits = z.infer<typeof runLimits>;
 /** Where questions to a human go. `terminal`: asked there; `wait`: the run parks; `deny`: nobody can answer. */
 export type ApprovalSurface = 'terminal' | 'wait' | 'deny';
 
+/** A text from outside, and where from: `webhook:<name>`, `run:<id>`. */
+export interface UntrustedPart {
+  readonly source: string;
+  readonly text: string;
+}
+
 /** What every door hands to the worker. */
 export interface RunItem {
   readonly kind: 'agent';
@@ -43,6 +49,8 @@ export interface RunItem {
   readonly door: 'cli' | 'http' | 'cron' | 'chat' | 'loop' | 'swarm';
   readonly principal: { readonly kind: 'user' | 'service' | 'executor'; readonly id: string };
   readonly input: string;
+  /** What came along from outside: data with its source, fenced in the prompt, never a word of the user. */
+  readonly untrusted?: readonly UntrustedPart[];
   /** `provider/name`; absent: the agent's, then the config's. */
   readonly model?: string;
   /** Absolute; absent: the agent's own. */

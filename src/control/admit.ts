@@ -54,7 +54,7 @@ export async function admit(ctx: AdmitContext, principal: Principal, given: RunR
     );
   const key = keyOf(given);
   if (key === undefined) return refused('control.bad-key', 'An idempotency key has 1 to 200 visible characters. Send another one.');
-  const request = { ...given, input: await ctx.redact(principal.tenant, given.input) };
+  const request = await redacted(ctx, principal.tenant, given);
   const known = key === '' ? undefined : await ctx.queue.find(principal.tenant, key);
   if (known !== undefined) return answerKnown(known, request);
   const tenant = activeTenant(ctx, principal.tenant);
@@ -63,6 +63,13 @@ export async function admit(ctx: AdmitContext, principal: Principal, given: RunR
   if ('outcome' in prepared) return prepared;
   const put = async (): Promise<Admission> => await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy });
   return hasCountQuota(tenant) ? await ctx.turns.inTurn(tenant.id, put) : await put();
+}
+
+async function redacted(ctx: Pick<AdmitContext, 'redact'>, tenant: TenantId, request: RunRequest): Promise<RunRequest> {
+  const input = await ctx.redact(tenant, request.input);
+  if (request.untrusted === undefined) return { ...request, input };
+  const hidden = request.untrusted.map(async ({ source, text }) => ({ source, text: await ctx.redact(tenant, text) }));
+  return { ...request, input, untrusted: await Promise.all(hidden) };
 }
 
 const starters = ['admin', 'operator', 'submitter'] as const;

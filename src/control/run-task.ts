@@ -21,6 +21,7 @@ export function itemOf(
     door: request.door,
     principal: { kind: principal.kind, id: principal.id },
     input: request.input,
+    ...(request.untrusted === undefined ? {} : { untrusted: request.untrusted }),
     ...(request.model === undefined ? {} : { model: request.model }),
     // The lowest wins: a run gets at most what is left of the day.
     limits: { ...request.limits, usd: Math.min(request.limits?.usd ?? Infinity, usdLeft) },
@@ -51,8 +52,9 @@ export function taskOf(
 }
 
 /** What was asked for, whatever the run became: session and model are part of it, priority and time are not. */
-export function hashOf({ agent, input, session, model, limits }: RunRequest): Sha256 {
-  return hashJson({ agent, input, session: session ?? null, model: model ?? null, limits: limits ?? null });
+export function hashOf({ agent, input, untrusted, session, model, limits }: RunRequest): Sha256 {
+  const more = untrusted === undefined ? {} : { untrusted };
+  return hashJson({ agent, input, ...more, session: session ?? null, model: model ?? null, limits: limits ?? null });
 }
 
 /** The run in lists, before a worker has it. */

@@ -22,7 +22,7 @@ export function startEvent({ item, atMs, pinned, model }: AcceptedEntry): Ledger
     agent: item.agent,
     principal: item.principal,
     door: item.door,
-    inputHash: sha256(item.input),
+    inputHash: item.untrusted === undefined ? sha256(item.input) : hashJson({ input: item.input, untrusted: item.untrusted }),
     pinned: hashJson(pinned),
     model,
   };

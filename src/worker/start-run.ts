@@ -24,7 +24,7 @@ import type { ItemOutcome, RunSandbox, WorkerContext } from './worker-context.ts
  * @throws FixRequestError for a wrong agent, model, policy or session: then nothing was recorded.
  */
 export async function startRun(ctx: WorkerContext, given: RunItem, signal: AbortSignal): Promise<ItemOutcome> {
-  const item: RunItem = { ...given, input: ctx.redactor.text(given.input) };
+  const item = redactedItem(ctx, given);
   const agent = await agentOfItem(ctx, item);
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
@@ -65,6 +65,12 @@ function tellUnpriced(ctx: WorkerContext, { facts }: ModelClient): void {
     type: 'notice',
     message: `${facts.model} has no price in llm.yaml: its cost is unknown, and only the token limit bounds this run.`,
   });
+}
+
+function redactedItem(ctx: Pick<WorkerContext, 'redactor'>, item: RunItem): RunItem {
+  const input = ctx.redactor.text(item.input);
+  if (item.untrusted === undefined) return { ...item, input };
+  return { ...item, input, untrusted: item.untrusted.map(({ source, text }) => ({ source, text: ctx.redactor.text(text) })) };
 }
 
 interface Parts {

@@ -102,6 +102,6 @@ function startMessage(app: App, { run, input, change }: Start): TaskMessage {
     input,
     ...change,
   };
-  const payload = { kind: 'start', item, request: sha256(input), policy: sha256('') };
+  const payload = { kind: 'start', item, request: sha256(input), policy: sha256('') } as unknown as TaskMessage['payload'];
   return { ...frame(app, run), task_id: taskIdOf(run), payload, idempotency_key: run };
 }
