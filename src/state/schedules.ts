@@ -62,6 +62,7 @@ export interface Schedules {
   /** Started, with a run that has not been seen to end; oldest first. */
   open(): FiringRow[];
   update(key: FiringKey, patch: FiringPatch): boolean;
+  noteRequest(key: FiringKey, request: NonNullable<FiringRow['request']>): void;
   /** An index of what is seen: cheap, and lost by a power failure at worst. */
   noteOwner(key: FiringKey, owner: string | null): void;
   setDeaths(tenant: TenantId, id: string, deaths: JobRow['deaths']): void;
@@ -147,6 +148,8 @@ function firingMethods(database: Database): Omit<Schedules, JobMethods | TimeMet
     open: () =>
       database.all(`SELECT * FROM schedule_firings WHERE state = 'started' AND run IS NOT NULL ORDER BY slot_ms`).map(parseFiring),
     update: (key, patch) => updateFiring(database, key, patch),
+    noteRequest: (key, request) =>
+      void database.run(`UPDATE schedule_firings SET request = ? WHERE ${isKey}`, JSON.stringify(request), ...keyValues(key)),
     noteOwner: (key, owner) =>
       void database.relaxed(() => database.run(`UPDATE schedule_firings SET owner = ? WHERE ${isKey}`, owner, ...keyValues(key))),
   };

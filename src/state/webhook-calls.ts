@@ -2,9 +2,11 @@ import * as z from 'zod/mini';
 import type { RunId } from '../contracts/ids.ts';
 import type { Database } from './database.ts';
 
+/** Of a known call `run` is there once it was admitted. */
 export type TakenCall =
-  /** Known before: `run` is there once it was admitted. */
-  { readonly outcome: 'new' } | { readonly outcome: 'known'; readonly run?: RunId } | { readonly outcome: 'too-many' };
+  | { readonly outcome: 'new' }
+  | { readonly outcome: 'known'; readonly run?: RunId }
+  | { readonly outcome: 'too-many' };
 
 /**
  * Calls of webhooks whose signature was right.
@@ -15,8 +17,8 @@ export type TakenCall =
 export interface WebhookCalls {
   take(call: { readonly hook: string; readonly call: string; readonly nowMs: number; readonly perMinute: number }): TakenCall;
   admitted(hook: string, call: string, run: RunId): void;
-  /** Forgets calls whose signature is too old to be used again. */
-  forget(beforeMs: number): void;
+  /** Forgets calls of a hook whose signature is too old to be used again. */
+  forget(hook: string, beforeMs: number): void;
 }
 
 const shape = z.object({ run: z.nullable(z.string()) });
@@ -36,6 +38,6 @@ export function openWebhookCalls(database: Database): WebhookCalls {
         return { outcome: 'new' };
       }),
     admitted: (hook, call, run) => void database.run('UPDATE webhook_calls SET run = ? WHERE hook = ? AND call = ?', run, hook, call),
-    forget: (beforeMs) => void database.run('DELETE FROM webhook_calls WHERE at_ms < ?', beforeMs),
+    forget: (hook, beforeMs) => void database.run('DELETE FROM webhook_calls WHERE hook = ? AND at_ms < ?', hook, beforeMs),
   };
 }

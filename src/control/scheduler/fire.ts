@@ -98,11 +98,12 @@ async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow):
   const at = new Date(ctx.clock.now()).toISOString();
   await (await ctx.ledger(tenant)).append({ type: 'schedule.fired', at, job: id, agent, slot, isManual: firing.isManual });
   const session = job.mode === 'main' ? ctx.lastSession(tenant, agent) : undefined;
+  const request = firing.request ?? { input: job.message, ...(session === undefined ? {} : { session }) };
+  if (firing.request === undefined) ctx.schedules.noteRequest(firing, request);
   const admission = await admitted(ctx, row, {
-    agent,
-    input: job.message,
+    agent: firing.agent,
+    ...request,
     door: 'cron',
-    ...(session === undefined ? {} : { session }),
     idempotencyKey: `cron:${id}:${firing.isManual ? 'manual:' : ''}${firing.slotMs}`,
   });
   const names = { tenant_id: tenant, job: id };

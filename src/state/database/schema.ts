@@ -201,4 +201,5 @@ export const schemaSteps: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX kept_answers_by_time ON kept_answers (kept_ms);
   `,
+  `ALTER TABLE schedule_firings ADD COLUMN request TEXT;`,
 ];

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import type { AgentId, RunId, TenantId } from '../../contracts/ids.ts';
+import type { AgentId, RunId, SessionId, TenantId } from '../../contracts/ids.ts';
 import { runStates, type RunState } from '../../contracts/run.ts';
 import { scheduleJob, type ScheduleJob } from '../../contracts/schedule.ts';
 
@@ -48,6 +48,8 @@ export interface FiringRow extends FiringKey {
   readonly startedMs: number;
   readonly endedMs?: number;
   readonly run?: RunId;
+  /** What was asked for: asked again after a crash, it is the same, whatever the job says by then. */
+  readonly request?: { readonly input: string; readonly session?: SessionId };
   /** How the run ended. */
   readonly runState?: RunState;
   /** The last process that was seen at work on the run. */
@@ -81,6 +83,7 @@ const firingShape = z.object({
   started_ms: z.int(),
   ended_ms: maybeInt,
   run: z.nullable(z.string()),
+  request: z.nullable(z.string()),
   run_state: z.nullable(z.enum(runStates)),
   owner: z.nullable(z.string()),
   interruptions: z.int(),
@@ -116,6 +119,7 @@ export function parseFiring(raw: unknown): FiringRow {
     startedMs: row.started_ms,
     ...(row.ended_ms === null ? {} : { endedMs: row.ended_ms }),
     ...(row.run === null ? {} : { run: row.run as RunId }),
+    ...(row.request === null ? {} : { request: JSON.parse(row.request) as NonNullable<FiringRow['request']> }),
     ...(row.run_state === null ? {} : { runState: row.run_state }),
     ...(row.owner === null ? {} : { owner: row.owner }),
     interruptions: row.interruptions,
