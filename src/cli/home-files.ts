@@ -1,4 +1,4 @@
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import { clawholdConfig, llmConfig, type ClawholdConfig, type LlmConfig } from '../contracts/config.ts';
 import type { TenantId } from '../contracts/ids.ts';
@@ -20,6 +20,15 @@ export async function readLlmConfig(home: Home, notices: string[]): Promise<LlmC
   return read?.value;
 }
 
+function readIfThere(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** Platform and tenant policy as they are on the disk; a file that is not there leaves its built-in default in force. */
 export async function readPolicyFiles(home: Home, tenant: TenantId): Promise<readonly PolicySource[]> {
   const files = [
@@ -28,10 +37,7 @@ export async function readPolicyFiles(home: Home, tenant: TenantId): Promise<rea
   ] as const;
   const sources: PolicySource[] = [];
   for (const { layer, file } of files) {
-    const text = await fs.readFile(path.join(home.dir, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
+    const text = readIfThere(path.join(home.dir, file));
     if (text !== undefined) sources.push({ layer, file, text });
   }
   return sources;

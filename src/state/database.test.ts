@@ -90,3 +90,43 @@ test('columns keep their types', () => {
 
   assert.throws(() => database.run(`INSERT INTO sessions (id, tenant, agent, created_ms) VALUES ('a', 'b', 'c', 'soon')`));
 });
+
+test('what was written is in the log on the disk when settle resolves, and many at once share a sync', async () => {
+  const file = scratch();
+  using database = openDatabase(file);
+  const add = async (id: string): Promise<void> => {
+    database.relaxed(() => database.run(`INSERT INTO sessions (id, tenant, agent, created_ms) VALUES (?, 'b', 'c', 1)`, id));
+    await database.settle();
+  };
+
+  await Promise.all(['one', 'two', 'three'].map(add));
+
+  const log = fs.readFileSync(`${file}-wal`).toString('latin1');
+  for (const id of ['one', 'two', 'three']) assert.ok(log.includes(id), `${id} is in the log`);
+});
+
+test(
+  'a database that is closed while its log is synced leaves no descriptor of it behind',
+  { skip: !fs.existsSync('/proc/self/fd') },
+  async () => {
+    const file = scratch();
+    const open = (): number =>
+      fs.readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(file);
+        } catch {
+          return false;
+        }
+      }).length;
+    {
+      using database = openDatabase(file);
+      database.run(`INSERT INTO sessions (id, tenant, agent, created_ms) VALUES ('a', 'b', 'c', 1)`);
+      void database.settle();
+      await Promise.resolve();
+    }
+
+    for (let tries = 0; open() > 0 && tries < 200; tries += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+
+    assert.equal(open(), 0);
+  },
+);

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { FixRequestError, reasonOf, RetryableError } from '../contracts/errors.ts';
+import { openWal } from './database/wal.ts';
 import { schemaSteps } from './database/schema.ts';
+import { oneSync } from './one-sync.ts';
 
 export type SqlValue = string | number | null;
 
@@ -18,6 +20,11 @@ export interface Database extends Disposable {
    * files, where a synced write for each would double the disk's work.
    */
   relaxed<T>(work: () => T): T;
+  /**
+   * Resolves when everything written so far, relaxed or not, is safe from a power loss. Many at once cost one sync, and
+   * nothing waits for the disk meanwhile.
+   */
+  settle(): Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -103,6 +110,7 @@ function versionOf(connection: DatabaseSync): number {
 
 function wrap(connection: DatabaseSync, file: string): Database {
   const statements = new Map<string, StatementSync>();
+  const wal = openWal(file);
   const prepared = (sql: string): StatementSync => {
     let statement = statements.get(sql);
     if (statement === undefined) statements.set(sql, (statement = connection.prepare(sql)));
@@ -115,7 +123,9 @@ function wrap(connection: DatabaseSync, file: string): Database {
     all: (sql, ...values) => prepared(sql).all(...values),
     transact: (work) => transact(connection, work),
     relaxed: (work) => relaxed(connection, work),
+    settle: oneSync(async () => await wal.sync()),
     [Symbol.dispose]: () => {
+      wal.close();
       statements.clear();
       connection.close();
     },

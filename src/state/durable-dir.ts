@@ -32,14 +32,19 @@ export function syncDirectory(dir: string): void {
 
 /** The same for several folders at once, without holding up the event loop. */
 export async function syncDirectories(dirs: readonly string[]): Promise<void> {
-  await Promise.all(
-    dirs.map(async (dir) => {
-      await using handle = await fs.promises.open(dir, 'r');
-      await handle.sync().catch((error: unknown) => {
-        if (!cannotSyncFolders(error)) throw error;
-      });
-    }),
-  );
+  await Promise.all(dirs.map(async (dir) => await syncElsewhere(dir)));
+}
+
+/** Only the sync waits for the disk, so only that goes to another thread. */
+function syncElsewhere(dir: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fd = fs.openSync(dir, 'r');
+    fs.fsync(fd, (error) => {
+      fs.closeSync(fd);
+      if (error === null || cannotSyncFolders(error)) resolve();
+      else reject(error);
+    });
+  });
 }
 
 /** Some systems and network file systems refuse to sync a folder: there its names are durable by other means or not at all. */

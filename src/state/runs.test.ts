@@ -247,3 +247,29 @@ test('the holder is told by owner and fence: one process that takes a run twice 
   assert.deepEqual(runs.get(run.id), { ...run, ...second });
   assert.deepEqual([runs.isHeldBy(run.id, first), runs.isHeldBy(run.id, second)], [false, true]);
 });
+
+test('a page of a session reads the runs of that session, however many its tenant has', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const asked: string[] = [];
+  const runs = openRuns({ ...database, all: (sql, ...values) => (asked.push(sql), database.all(sql, ...values)) });
+
+  runs.list({ tenant, session, state: 'running' });
+
+  const plan = JSON.stringify(database.all(`EXPLAIN QUERY PLAN ${asked[0]}`));
+  assert.match(plan, /runs_by_session \(session=\?\)/);
+});
+
+test('a row that is added is there at once and durable when its promise resolves', async () => {
+  const file = path.join(scratch(), 'db');
+  using database = openDatabase(file);
+  const runs = openRuns(database);
+
+  const one = row(1);
+
+  const added = runs.add(one);
+
+  assert.deepEqual(runs.get(one.id), one);
+  await added;
+  assert.ok(fs.readFileSync(`${file}-wal`).toString('latin1').includes(one.id));
+  await assert.rejects(runs.add(one));
+});

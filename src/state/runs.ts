@@ -61,11 +61,13 @@ export interface RunFilter {
 /**
  * The table of runs; of one tenant when it was opened for it: then a run of another is as unknown as one that never was.
  *
- * Contract: `insert` is durable when it returns; `update` and `takeOver` survive a crash of the process, but a power
+ * Contract: `insert` is durable when it returns, and `add` when it resolves; `update` and `takeOver` survive a crash of the process, but a power
  * loss may undo the last of them, for the run's journal and ledger hold the truth.
  */
 export interface Runs {
   insert(row: RunRow): void;
+  /** The same without holding up the process; many at once share one sync. The row is there at once. */
+  add(row: RunRow): Promise<void>;
   /** False when the run has a row already, which is left as it is. As safe as `update`: the queue holds the run. */
   accept(row: RunRow): boolean;
   /** False when there is no such run. */
@@ -147,6 +149,10 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
       ? listRuns(database, { ...filter, ...(tenant === undefined ? {} : { tenant }) })
       : [];
   return {
+    add: async (row) => {
+      database.relaxed(() => database.run(`INSERT ${insert}`, ...owned(row)));
+      await database.settle();
+    },
     insert: (row) => void database.run(`INSERT ${insert}`, ...owned(row)),
     accept: (row) => database.relaxed(() => database.run(`INSERT OR IGNORE ${insert}`, ...owned(row)).changes === 1),
     put: (row) => void database.relaxed(() => database.run(`INSERT OR REPLACE ${insert}`, ...owned(row))),
@@ -210,7 +216,8 @@ function listRuns(database: Database, filter: RunFilter): RunRow[] {
   for (const field of ['tenant', 'agent', 'state', 'session'] as const) {
     const value = filter[field];
     if (value === undefined) continue;
-    conditions.push(`${columns[field]} = ?`);
+    // Every run of a session has one tenant, and a session has few runs: no other index finds them without walking over many.
+    conditions.push(`${filter.session === undefined || field === 'session' ? '' : '+'}${columns[field]} = ?`);
     values.push(value);
   }
   if (filter.before !== undefined) {

@@ -30,7 +30,7 @@ type HoldContext = Pick<WorkerContext, 'home' | 'runs' | 'ledger' | 'lease'>;
 /** The hold on a run that no row is kept of yet: inserts the row. */
 export async function holdNewRun(ctx: HoldContext, row: RunRow): Promise<RunHold> {
   const holder = holderAfter(row, await ownerOf(ctx, row), ctx.lease);
-  ctx.runs.insert({ ...row, ...holder });
+  await ctx.runs.add({ ...row, ...holder });
   return holdOf(ctx, row, { holder, isTakenFromLiving: false });
 }
 

@@ -1,4 +1,4 @@
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import type { PolicySource } from '../contracts/policy.ts';
 import type { Home } from '../state/home.ts';
@@ -7,5 +7,5 @@ import type { LoadedAgent } from './load-agent.ts';
 /** An agent's own policy layer: the text of its `agent.yaml`, as it is on the disk now. */
 export async function agentPolicySource(home: Home, agent: Pick<LoadedAgent, 'dir'>): Promise<PolicySource> {
   const file = path.join(agent.dir, 'agent.yaml');
-  return { layer: 'agent', file: path.relative(home.dir, file), text: await fs.readFile(file, 'utf8') };
+  return { layer: 'agent', file: path.relative(home.dir, file), text: fs.readFileSync(file, 'utf8') };
 }

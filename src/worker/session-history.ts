@@ -1,4 +1,4 @@
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import type { AgentRun } from '../agent/run-context.ts';
 import type { RunItem } from '../contracts/run.ts';
@@ -18,13 +18,20 @@ export async function sessionHistory(ctx: Pick<WorkerContext, 'runs' | 'home' | 
   for (const row of rows) {
     if (row.id === item.runId || (row.state !== 'done' && row.state !== 'limited')) continue;
     const dir = ctx.home.runDir(item.tenant, row.id);
-    const said = await Promise.all(
-      ['input.md', 'output.md'].map(async (name) => await fs.readFile(path.join(dir, name), 'utf8').catch(() => undefined)),
-    );
+    const said = ['input.md', 'output.md'].map((name) => readIfThere(path.join(dir, name)));
     const [input, output] = said.map((text) => (text === undefined ? undefined : ctx.redactor.text(text.replace(/\n$/, ''))));
     if (input === undefined || output === undefined || input.length + output.length > left) break;
     left -= input.length + output.length;
     history.unshift({ role: 'user', text: input, run: row.id }, { role: 'assistant', text: output, run: row.id });
   }
   return history;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    // silent-ok: a run whose folder was pruned is left out of the conversation.
+    return undefined;
+  }
 }

@@ -10,7 +10,7 @@ const pollMs = 500;
 export function watchStopFile(runDir: string): { readonly signal: AbortSignal } & Disposable {
   const controller = new AbortController();
   const file = path.join(runDir, stopFileName);
-  fs.rmSync(file, { force: true });
+  if (fs.existsSync(file)) fs.rmSync(file, { force: true });
   const timer = setInterval(() => {
     if (!fs.existsSync(file)) return;
     clearInterval(timer);

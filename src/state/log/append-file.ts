@@ -29,8 +29,9 @@ export interface AppendFileOptions {
   /** Awaited before the first append is acknowledged: syncs of folders. */
   readonly ready?: Promise<void>;
   /**
-   * Sync a lone line in place while the disk is fast: handing it to another thread costs as much again. For a file
-   * that all work of the process shares; with one file for each piece of work, they would wait for each other.
+   * Sync a lone line in place while the disk is fast and nobody else appends: handing it to another thread costs as much
+   * again. For a file that all work of the process shares; with one file for each piece of work, they would wait for
+   * each other.
    */
   readonly lonelyInPlace?: boolean;
   /** Called right before each write: when it throws, nothing is written, and nothing can be appended any more. */
@@ -40,6 +41,8 @@ export interface AppendFileOptions {
 }
 
 const fastSyncMs = 2;
+/** So many lone lines in a row show that there is one appender only. */
+const lonelyLines = 16;
 
 interface Waiter {
   readonly resolve: () => void;
@@ -64,6 +67,8 @@ export class AppendFile implements AsyncDisposable {
   readonly #guard: () => void;
   /** How long the last sync took. */
   #syncMs = Infinity;
+  /** Lone lines to come before one is synced in place: others who work at the same time would be held up. */
+  #crowd = 0;
   #lines: string[] = [];
   #waiters: Waiter[] = [];
   #isScheduled = false;
@@ -150,7 +155,8 @@ export class AppendFile implements AsyncDisposable {
       this.#syncMs = performance.now() - start;
       void this.#finish(waiters, { error, bytes });
     };
-    if (!this.#lonelyInPlace || waiters.length > 1 || this.#syncMs > fastSyncMs) {
+    this.#crowd = waiters.length > 1 ? lonelyLines : Math.max(0, this.#crowd - 1);
+    if (!this.#lonelyInPlace || this.#crowd > 0 || this.#syncMs > fastSyncMs) {
       this.#io.sync(this.#target.fd, finish);
       return;
     }
