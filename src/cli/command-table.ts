@@ -56,6 +56,11 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'back up a home that is in use, check and restore backups',
     load: async () => await import('./commands/backup.ts'),
   },
+  {
+    name: 'doctor',
+    summary: 'look for what is wrong with this installation; changes nothing',
+    load: async () => await import('./commands/doctor.ts'),
+  },
   { name: 'config', summary: 'get, set and validate configuration', load: async () => await import('./commands/config.ts') },
   { name: 'demo', summary: 'watch an agent work on a folder, in a throw-away home', load: async () => await import('./commands/demo.ts') },
 ];

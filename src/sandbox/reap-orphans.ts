@@ -40,6 +40,12 @@ export async function reapOrphans(runtimeDir: string): Promise<ReapReport> {
   return { reaped, failed };
 }
 
+/** Ids of sandboxes whose process has died and of which something is left; nothing is taken away. */
+export async function findOrphans(runtimeDir: string): Promise<readonly string[]> {
+  const records = await readRecords(runtimeDir);
+  return records.flatMap(({ record }) => (record === undefined || record.driver === 'stock' || isAlive(record.owner) ? [] : [record.id]));
+}
+
 /** Processes first: what is cleaned afterwards stays clean. */
 async function reapOne(record: SandboxRecord): Promise<void> {
   for (const process of record.processes) killProcess(process);

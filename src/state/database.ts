@@ -61,6 +61,23 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Datab
   return wrap(connection, file);
 }
 
+/**
+ * Opens a database to look at it: nothing is made, brought up to date or changed, whatever schema it has.
+ * @throws RetryableError when there is none that can be read.
+ */
+export function openDatabaseForReading(file: string): Database {
+  const { DatabaseSync: Connection } = process.getBuiltinModule('node:sqlite');
+  try {
+    return wrap(new Connection(file, { readOnly: true, timeout: 5000 }), file);
+  } catch (error) {
+    throw new RetryableError(
+      'state.database-not-opened',
+      `The database ${file} cannot be read: ${reasonOf(error)}. Make it readable for you, then try again.`,
+      { cause: error },
+    );
+  }
+}
+
 function prepare(connection: DatabaseSync, file: string, steps: readonly string[]): void {
   try {
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
