@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { TestTime, testQueue, type QueueUnderTest } from './conformance.ts';
+import { testQueueChaos } from './chaos.ts';
 import { openQueue } from '../open-queue.ts';
 import { runQueueProcess } from './fixtures/queue-process.ts';
 
@@ -17,4 +18,12 @@ testQueue('sqlite', async (): Promise<QueueUnderTest> => {
     },
     putInProcess: (message, times) => runQueueProcess({ file, ...clocks(), script: 'put', message, times }),
   };
+});
+
+testQueueChaos('sqlite', () => ({ driver: 'sqlite', file: path.join(mkdtempSync(path.join(os.tmpdir(), 'queue-')), 'queue.db') }), {
+  tasks: 400,
+  putters: 2,
+  workers: 2,
+  kills: 10,
+  leaseMs: 500,
 });
