@@ -17,7 +17,8 @@ export const rooms: Readonly<Record<string, Room>> = {
     mayImport: [],
   },
   state: {
-    purpose: 'Everything that survives a restart: home and config files, database, objects, append-only logs. The only room with SQL.',
+    purpose:
+      'Everything that survives a restart: home and config files, database, objects, queue, append-only logs. The only room with SQL.',
     mayImport: ['contracts'],
     mayLoad: ['node:sqlite'],
   },

@@ -9,6 +9,7 @@ import { ledgerEvents } from '../src/contracts/ledger.ts';
 import { tenantConfig } from '../src/contracts/tenant.ts';
 import { scheduleJob } from '../src/contracts/schedule.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
+import { taskMessage } from '../src/contracts/task.ts';
 import { sectionOf, tableRows } from './documents/read-markdown.ts';
 import { schemaFields, topFields } from './documents/schema-fields.ts';
 
@@ -56,6 +57,19 @@ test('docs/CONTRACTS.md has exactly the fields of a scheduler job, and the schem
   assert.equal(scheduleJob.safeParse({ ...job, missed: 'once', interrupted: 'skip', jitterSeconds: 5 }).success, true);
   for (const field of Object.keys(job)) assert.equal(scheduleJob.safeParse({ ...job, [field]: undefined }).success, false, field);
   assert.equal(scheduleJob.safeParse({ ...job, when: { every: '1m', cron: '@daily' } }).success, false);
+});
+
+test('docs/CONTRACTS.md has the task message: its fields, an example that round-trips, and none without a field', () => {
+  const section = sectionOf(read('docs/CONTRACTS.md'), 'Task message');
+  const fields = tableRows(section).map(([field]) => field);
+  const example = JSON.parse(/```json\n([\s\S]*?)```/.exec(section)?.[1] ?? '') as Record<string, unknown>;
+
+  assert.deepEqual(fields, topFields(taskMessage));
+  assert.deepEqual(JSON.parse(JSON.stringify(taskMessage.parse(example))), example);
+  for (const field of Object.keys(example)) {
+    const { [field]: _gone, ...rest } = example;
+    assert.ok(!taskMessage.safeParse(rest).success, `a message without ${field} is refused`);
+  }
 });
 
 test('docs/CONTRACTS.md has every run state, and says which are resumable', () => {

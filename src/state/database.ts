@@ -156,7 +156,8 @@ function transact<T>(connection: DatabaseSync, work: () => T): T {
     connection.exec('COMMIT');
     return result;
   } catch (error) {
-    connection.exec('ROLLBACK');
+    // A full disk may have ended it already.
+    if (connection.isTransaction) connection.exec('ROLLBACK');
     throw error;
   }
 }

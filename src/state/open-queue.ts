@@ -12,6 +12,8 @@ export interface QueueOptions {
    * delays of `nak` are measured by it. Default: the kernel's. Tests move it together with `clock`.
    */
   readonly monotonicMs?: () => number;
+  /** The file grows no further than this; then a put is refused as on a full disk. Default: no bound. */
+  readonly maxBytes?: number;
 }
 
 export async function openQueue(options: QueueOptions): Promise<Queue> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -136,9 +137,9 @@ class ChaosWorld {
 
   /** Kills one of those that run, whatever it is doing, and starts another in its place. */
   async killOne(): Promise<void> {
-    await sleep(Math.random() * 150);
+    await sleep(randomInt(150));
     const victims = [...this.#running];
-    const victim = victims[Math.floor(Math.random() * victims.length)];
+    const victim = victims[randomInt(Math.max(1, victims.length))];
     if (victim === undefined) return;
     const [child, order] = victim;
     const ended = once(child, 'exit');

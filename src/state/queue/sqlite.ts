@@ -34,11 +34,11 @@ const maxReason = 2000;
  * connection of the caller's thread and never wait for writers. Leases and delays are measured by the machine's
  * monotonic clock, so that setting the calendar's clock neither ends nor prolongs them.
  */
-export function openSqliteQueue({ file, clock, monotonicMs = kernelMs }: QueueOptions): Queue {
+export function openSqliteQueue({ file, clock, monotonicMs = kernelMs, maxBytes }: QueueOptions): Queue {
   const database = openQueueFile(file);
   endLeasesOfOldBoot(database, monotonicMs());
   database.run('PRAGMA query_only = ON');
-  return new SqliteQueue({ file, database, now: () => ({ wallMs: Math.floor(clock.now()), monotonicMs: monotonicMs() }) });
+  return new SqliteQueue({ file, maxBytes, database, now: () => ({ wallMs: Math.floor(clock.now()), monotonicMs: monotonicMs() }) });
 }
 
 /** Shared by the processes of a machine, unlike `performance.now()`. */
@@ -49,6 +49,7 @@ function kernelMs(): number {
 
 interface SqliteQueueContext {
   readonly file: string;
+  readonly maxBytes: number | undefined;
   readonly database: Database;
   readonly now: () => Moment;
 }
@@ -61,7 +62,7 @@ class SqliteQueue implements Queue {
   readonly #waiters: Waiters;
   #closed: Promise<void> | undefined;
 
-  constructor({ file, database, now }: SqliteQueueContext) {
+  constructor({ file, maxBytes, database, now }: SqliteQueueContext) {
     this.#database = database;
     this.#now = now;
     let version = dataVersion(database);
@@ -73,7 +74,7 @@ class SqliteQueue implements Queue {
         return version !== before || isAnyDue(database, now());
       },
     });
-    this.#writer = new Writer({ file, now, onReady: () => this.#waiters.check() });
+    this.#writer = new Writer({ file, maxBytes, now, onReady: () => this.#waiters.check() });
   }
 
   async put(tasks: readonly PutTask[]): Promise<readonly PutOutcome[]> {

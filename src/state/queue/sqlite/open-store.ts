@@ -2,6 +2,8 @@ import { AskHumanError, ClawholdError, reasonOf } from '../../../contracts/error
 import { openDatabase, type Database } from '../../database.ts';
 import { queueSteps } from './schema.ts';
 
+const pageBytes = 4096;
+
 /** Of the monotonic clock between two processes: what was read earlier may be written later. */
 const slackMs = 1000;
 
@@ -9,12 +11,13 @@ const slackMs = 1000;
  * Opens the file, made when missing, with its schema up to date.
  * @throws AskHumanError when it is damaged: unlike the state database it cannot be made again from other files.
  */
-export function openQueueFile(file: string): Database {
+export function openQueueFile(file: string, maxBytes?: number): Database {
   try {
     const database = openDatabase(file, { steps: queueSteps });
     // 16 MiB between checkpoints instead of 4, for each costs two syncs, and as much of the file in memory instead of 2.
     database.run('PRAGMA wal_autocheckpoint = 4000');
     database.run('PRAGMA cache_size = -16384');
+    if (maxBytes !== undefined) database.run(`PRAGMA max_page_count = ${Math.floor(maxBytes / pageBytes)}`);
     return database;
   } catch (error) {
     if (!(error instanceof ClawholdError) || error.code !== 'state.database-damaged') throw error;

@@ -10,8 +10,8 @@ import { Store } from './store.ts';
  */
 const port = parentPort;
 if (port === null) throw new Error('The queue writer runs as a thread only.');
-const { file } = workerData as { file: string };
-const database = openQueueFile(file);
+const { file, maxBytes } = workerData as { file: string; maxBytes?: number };
+const database = openQueueFile(file, maxBytes);
 const store = new Store(database);
 
 port.on('message', (first: RequestBatch | null) => {

@@ -7,6 +7,10 @@ export interface WriterOptions {
   readonly now: () => Moment;
   /** Called when a transaction of this process may have made something ready. */
   readonly onReady: () => void;
+  /** Bound of the file. */
+  readonly maxBytes?: number | undefined;
+  /** The thread's program, for tests of one that dies. */
+  readonly program?: URL;
 }
 
 interface Waiter {
@@ -62,7 +66,9 @@ export class Writer implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: { file: this.#options.file } });
+    const { file, maxBytes, program = new URL('./writer-thread.ts', import.meta.url) } = this.#options;
+    // Without the flags of the process: some are for its own program only.
+    const worker = new Worker(program, { workerData: { file, maxBytes }, execArgv: [] });
     worker.on('message', (batch: ReplyBatch) => this.#settle(worker, batch));
     worker.on('error', (error) => this.#fail(worker, error));
     worker.on('exit', () => this.#fail(worker, new Error('its thread ended')));
