@@ -3,6 +3,7 @@ import { assemblePrompt, type PromptPart } from '../agent/prompt.ts';
 import type { AgentConfig } from '../contracts/config.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { AgentId } from '../contracts/ids.ts';
+import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import { loadAgent, type LoadedAgent } from '../worker/load-agent.ts';
 import { compileOptions } from '../worker/compile-options.ts';
@@ -30,6 +31,7 @@ export async function inspectAgent(app: App, id: AgentId): Promise<AgentFacts> {
   await using tools = await app.openTools(agent);
   const sources = [...(await app.policyFiles()), await agentPolicySource(await app.home(), agent)];
   const snapshot = compilePolicy(sources, compileOptions(tools));
+  refuseLooserTenant(snapshot);
   await using sandbox = await app.openSandbox(agent, { run: 'inspect', session: 'inspect', agent: agent.id });
   const facts = wantsCommands(agent, tools.tools) ? (await sandbox.choose(snapshot.sandbox.minimum)).facts : undefined;
   const offered = offeredTools(agent, tools, facts);

@@ -4,6 +4,7 @@ import type { Sha256 } from '../contracts/json.ts';
 import type { Log } from '../contracts/log.ts';
 import type { AdmitContext } from '../control/admit.ts';
 import { openTurns } from '../control/turns.ts';
+import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
@@ -57,7 +58,9 @@ function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare
     const known = compiled.get(name);
     if (known?.texts === texts) return { policy: known.policy };
     const tools = await describeAgentTools(loaded, clock);
-    const { hash: policy } = compilePolicy(sources, { ...compileOptions(tools), agent: loaded.parsed });
+    const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: loaded.parsed });
+    refuseLooserTenant(snapshot);
+    const policy = snapshot.hash;
     compiled.set(name, { texts, policy });
     return { policy };
   };

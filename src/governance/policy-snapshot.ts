@@ -1,9 +1,9 @@
 import { agentConfig, policyFile, type AgentConfig, type PolicyFile } from '../contracts/config.ts';
 import { FixRequestError } from '../contracts/errors.ts';
-import { strictestClass, type BoundaryClass } from '../contracts/isolation.ts';
+import { reachesClass, strictestClass, type BoundaryClass } from '../contracts/isolation.ts';
 import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
 import type { LayerName, PolicySource, Resource, RuleRef } from '../contracts/policy.ts';
-import type { ToolDeclaration } from '../contracts/tool.ts';
+import type { Effect, ToolDeclaration } from '../contracts/tool.ts';
 import { parseYaml, type ParsedYaml } from '../state/yaml-file.ts';
 import { builtinPlatformPolicy, builtinTenantPolicy } from './policy-templates.ts';
 import { checkGrantExamples, checkRuleExamples } from './policy/check-examples.ts';
@@ -27,11 +27,20 @@ export interface PolicySnapshot {
   /** Values that a human trusts as destination or selector. */
   readonly trusted: readonly string[];
   /** The weakest sandbox that commands may run in: the strictest of all layers. */
-  readonly sandbox: { readonly minimum: BoundaryClass };
+  readonly sandbox: { readonly minimum: BoundaryClass; readonly weakened?: WeakenedMinimum };
   /** Where the rule of two was switched on. */
   readonly strictFlow?: RuleRef;
   /** Names of all tools there are; undefined when the caller did not say. */
   readonly tools?: ReadonlySet<string>;
+  /** What they do, by name. */
+  readonly effects?: ReadonlyMap<string, readonly Effect[]>;
+}
+
+/** A tenant's file that names a weaker sandbox than the platform's: the stronger holds all the same. */
+export interface WeakenedMinimum {
+  readonly rule: RuleRef;
+  readonly value: BoundaryClass;
+  readonly higher: RuleRef;
 }
 
 export interface CompileOptions {
@@ -64,7 +73,7 @@ export function compilePolicy(sources: readonly PolicySource[], options: Compile
     { source: tenantSource, read: tenant },
     { source: agentSource, read: agent },
   ]);
-  const names = options.tools?.map((tool) => tool.name);
+  const weakened = weakenedMinimum({ source: platformSource, read: platform }, { source: tenantSource, read: tenant });
   return {
     hash: hashJson(complete.map(({ layer, file, text }) => ({ layer, file, text }))),
     sources: complete,
@@ -76,10 +85,35 @@ export function compilePolicy(sources: readonly PolicySource[], options: Compile
     memory: new Set(agent.value.memory),
     rootNames: Object.keys(agent.value.roots ?? {}),
     trusted: [...(platform.value.trusted ?? []), ...(tenant.value.trusted ?? [])],
-    sandbox: { minimum: strictestClass(...[platform, tenant, agent].map(({ value }) => value.sandbox?.minimum)) },
+    sandbox: {
+      minimum: strictestClass(...[platform, tenant, agent].map(({ value }) => value.sandbox?.minimum)),
+      ...(weakened === undefined ? {} : { weakened }),
+    },
     ...(strictFlow === undefined ? {} : { strictFlow }),
-    ...(names === undefined ? {} : { tools: new Set(names) }),
+    ...toolFacts(options.tools),
   };
+}
+
+function toolFacts(tools: CompileOptions['tools']): Pick<PolicySnapshot, 'tools' | 'effects'> {
+  if (tools === undefined) return {};
+  return { tools: new Set(tools.map(({ name }) => name)), effects: new Map(tools.map(({ name, effects }) => [name, effects])) };
+}
+
+interface PolicyPart {
+  readonly source: PolicySource;
+  readonly read: ReadFile<PolicyFile>;
+}
+
+function weakenedMinimum(platform: PolicyPart, tenant: PolicyPart): WeakenedMinimum | undefined {
+  const [higher, value] = [platform.read.value.sandbox?.minimum, tenant.read.value.sandbox?.minimum];
+  if (higher === undefined || value === undefined || reachesClass(value, higher)) return undefined;
+  const refOf = ({ source, read }: PolicyPart): RuleRef => ({
+    layer: source.layer,
+    id: 'sandbox.minimum',
+    file: source.file,
+    line: read.lineOf(['sandbox', 'minimum']),
+  });
+  return { rule: refOf(tenant), value, higher: refOf(platform) };
 }
 
 function completeSources(sources: readonly PolicySource[]): readonly PolicySource[] {

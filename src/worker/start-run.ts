@@ -4,6 +4,7 @@ import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
+import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import type { PolicySnapshot } from '../governance/policy-snapshot.ts';
 import type { RunRow } from '../state/runs.ts';
 import { startEvent } from './complete-ledger.ts';
@@ -32,7 +33,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { run: item.runId, session: item.sessionId, agent: item.agent });
   await using tools = await ctx.openTools(agent, sandbox);
-  const snapshot = compileOnce(ctx, { sources, agent, tools });
+  const snapshot = policyOfStart(ctx, { sources, agent, tools });
   refuseForbiddenHosts(item, agent, snapshot);
   sandbox.demand(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
@@ -71,6 +72,13 @@ function redactedItem(ctx: Pick<WorkerContext, 'redactor'>, item: RunItem): RunI
   const input = ctx.redactor.text(item.input);
   if (item.untrusted === undefined) return { ...item, input };
   return { ...item, input, untrusted: item.untrusted.map(({ source, text }) => ({ source, text: ctx.redactor.text(text) })) };
+}
+
+/** A run begins only under a tenant's policy that loosens nothing; one that is under way goes on under the strictest. */
+function policyOfStart(ctx: WorkerContext, parts: Parameters<typeof compileOnce>[1]): PolicySnapshot {
+  const snapshot = compileOnce(ctx, parts);
+  refuseLooserTenant(snapshot);
+  return snapshot;
 }
 
 interface Parts {

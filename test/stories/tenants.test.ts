@@ -227,3 +227,44 @@ test('tenants are listed with what is wrong, changed, suspended and resumed, eac
   assert.deepEqual(shown.json.config.quotas, { concurrentRuns: 3 });
   assert.equal(ledger.stdout.split('tenants/acme/tenant.yaml').length - 1, 4);
 });
+
+test('a hard rule of the platform holds in every tenant, whatever its file and its agents say', async () => {
+  using one = await twoTenants();
+  one.write(
+    '.clawhold/policies/platform.yaml',
+    'version: 1\nrules:\n  - { id: core, allow: "*" }\n  - { id: hard, deny: fs.write, paths: ["*:public/**"], why: Nothing is published. }\n',
+  );
+  one.write('.clawhold/tenants/acme/policy.yaml', 'version: 1\nrules: [{ id: all, allow: "*" }]\n');
+
+  for (const tenant of ['default', 'acme', 'beta']) {
+    const args = ['tools', 'call', 'fs.write', '--tenant', tenant, '--json', '--args', '{"path": "public/a", "content": "x"}'];
+    const { code, json } = await one.cli(args);
+    assert.deepEqual([code, json.error.code], [3, 'policy.denied'], tenant);
+    assert.match(json.error.message, /hard \(policies\/platform\.yaml:4\)/);
+  }
+});
+
+test('a looser tenant file starts nothing, and the sentence has both lines', async () => {
+  using one = await twoTenants();
+  one.write(
+    '.clawhold/policies/platform.yaml',
+    'version: 1\nrules:\n  - { id: core, allow: "*" }\n  - { id: hard, deny: fs.write, paths: ["*:public/**"] }\n',
+  );
+  one.write(
+    '.clawhold/tenants/acme/policy.yaml',
+    'version: 1\nrules:\n  - { id: all, allow: "*" }\n  - { id: mine, allow: fs.write, paths: [public/a] }\n',
+  );
+
+  for (const args of [
+    ['ask', 'hi'],
+    ['agents', 'validate'],
+    ['policy', 'check'],
+    ['tools', 'call', 'fs.read', '--args', '{"path": "a"}'],
+  ]) {
+    const { code, stdout, stderr } = await one.cli([...args, '--tenant', 'acme']);
+    assert.notEqual(code, 0, args.join(' '));
+    assert.match(stdout + stderr, /tenants\/acme\/policy\.yaml:4: mine gives .*policies\/platform\.yaml:4 \(hard\) denies/, args.join(' '));
+  }
+  assert.equal((await one.cli(['ask', 'hi', '--tenant', 'beta'])).code, 0);
+  assert.deepEqual((await one.cli(['runs', 'list', '--tenant', 'acme', '--json'])).json.runs, []);
+});

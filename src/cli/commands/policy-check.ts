@@ -1,6 +1,7 @@
 import { count } from '../describe-totals.ts';
 import { ClawholdError } from '../../contracts/errors.ts';
 import type { AgentId } from '../../contracts/ids.ts';
+import { looserRules, refuseLooserTenant } from '../../governance/looser-rules.ts';
 import { compilePolicy, type PolicySnapshot } from '../../governance/policy-snapshot.ts';
 import type { PolicyContext, ResourcesOf } from './policy-context.ts';
 
@@ -21,10 +22,10 @@ export async function checkPolicy(context: PolicyContext): Promise<PolicyCheck> 
   const warnings = new Set<string>();
   const check = (sources: Parameters<typeof compilePolicy>[0], resourcesOf?: ResourcesOf): void => {
     try {
-      for (const warning of deadGrants(
-        compilePolicy(sources, { tools: context.tools, ...(resourcesOf === undefined ? {} : { resourcesOf }) }),
-      ))
-        warnings.add(warning);
+      const snapshot = compilePolicy(sources, { tools: context.tools, ...(resourcesOf === undefined ? {} : { resourcesOf }) });
+      refuseLooserTenant(snapshot);
+      for (const warning of deadGrants(snapshot)) warnings.add(warning);
+      for (const { message } of looserRules(snapshot)) warnings.add(message);
     } catch (error) {
       if (!(error instanceof ClawholdError)) throw error;
       problems.add(error.message);
