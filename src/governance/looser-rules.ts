@@ -27,9 +27,14 @@ export interface Looser {
  * only says that its writer wanted otherwise. A rule that is wider than the deny, or that meets it in part, is not: it
  * gives what is left. A call that no rule above allows is not denied by a rule; it stays denied, and `policy check` warns.
  */
-export function looserRules({ layers, effects }: Pick<PolicySnapshot, 'layers' | 'effects'>): readonly Looser[] {
+export function looserRules(snapshot: Pick<PolicySnapshot, 'layers' | 'effects'>): readonly Looser[] {
+  return (['tenant', 'agent'] as const).flatMap((layer) => looserIn(snapshot, layer));
+}
+
+function looserIn({ layers, effects }: Pick<PolicySnapshot, 'layers' | 'effects'>, name: 'tenant' | 'agent'): readonly Looser[] {
   const effectsOf: EffectsOf = (tool) => effects?.get(tool);
   return layers.flatMap((layer, index) => {
+    if (layer.layer !== name) return [];
     const denies = layers.slice(0, index).flatMap(({ rules }) => rules.filter(({ verdict }) => verdict === 'deny'));
     if (denies.length === 0) return [];
     return layer.rules.filter(isGiving).flatMap((rule) => looserOf(rule, denies, effectsOf));
@@ -49,7 +54,7 @@ function isGiving(rule: CompiledRule): boolean {
  * @throws FixRequestError that names all such places, with both lines of each.
  */
 export function refuseLooserTenant(snapshot: PolicySnapshot): void {
-  const problems = [...looserRules(snapshot).filter(({ rule }) => rule.layer === 'tenant'), ...looserMinimum(snapshot)];
+  const problems = [...looserIn(snapshot, 'tenant'), ...looserMinimum(snapshot)];
   if (problems.length === 0) return;
   throw new FixRequestError('governance.looser-layer', problems.map(({ message }) => message).join('\n'));
 }
