@@ -86,7 +86,7 @@ export function openScheduler(ctx: SchedulerContext): Scheduler {
 async function round(ctx: SchedulerContext, memory: SchedulerMemory): Promise<void> {
   const nowMs = ctx.clock.now();
   const isFirst = memory.lastMs === Infinity;
-  if (nowMs < memory.lastMs) rewindJobs(ctx, nowMs);
+  if (nowMs < memory.lastMs) await rewindJobs(ctx, nowMs);
   const isBack = !isFirst && nowMs < memory.lastMs;
   memory.lastMs = nowMs;
   if (isBack || nowMs - memory.filesMs >= filesEveryMs) {

@@ -41,6 +41,8 @@ export interface Schedules {
   get(tenant: TenantId, id: string): JobRow | undefined;
   /** By id. */
   list(tenant?: TenantId): JobRow[];
+  /** Those that agents' files ask for. */
+  listFromFiles(tenant: TenantId): JobRow[];
   pause(tenant: TenantId, id: string, reason: string): boolean;
   /** Also forgets the deaths that were counted. */
   resume(tenant: TenantId, id: string, next: Claim['next']): boolean;
@@ -80,7 +82,7 @@ export function openSchedules(database: Database): Schedules {
 }
 
 type TimeMethods = 'pause' | 'resume' | 'setNext' | 'due' | 'nextDueMs' | 'setDeaths';
-type JobMethods = 'add' | 'replace' | 'remove' | 'get' | 'list';
+type JobMethods = 'add' | 'replace' | 'remove' | 'get' | 'list' | 'listFromFiles';
 const oneJob = 'tenant = ? AND id = ?';
 
 function jobMethods(database: Database): Pick<Schedules, JobMethods> {
@@ -104,6 +106,8 @@ function jobMethods(database: Database): Pick<Schedules, JobMethods> {
       tenant === undefined
         ? database.all('SELECT * FROM schedule_jobs ORDER BY tenant, id').map(parseJob)
         : database.all('SELECT * FROM schedule_jobs WHERE tenant = ? ORDER BY id', tenant).map(parseJob),
+    listFromFiles: (tenant) =>
+      database.all(`SELECT * FROM schedule_jobs WHERE tenant = ? AND origin = 'agent.yaml' ORDER BY id`, tenant).map(parseJob),
   };
 }
 

@@ -22,8 +22,7 @@ const follower = { kind: 'service', id: 'scheduler' } as const;
 export async function followAgents(ctx: SchedulerContext, seen: SeenFiles): Promise<void> {
   for (const tenant of await ctx.tenants()) {
     const agents = await agentFiles(path.join(ctx.home.tenantDir(tenant), 'agents'));
-    for (const row of ctx.schedules.list(tenant))
-      if (row.origin === 'agent.yaml' && !agents.has(row.agent)) await dropJob(ctx, follower, row);
+    for (const row of ctx.schedules.listFromFiles(tenant)) if (!agents.has(row.agent)) await dropJob(ctx, follower, row);
     for (const [agent, { file, look }] of agents) {
       if (seen.get(file) === look) continue;
       await followOne(ctx, tenant, { agent, file }).catch((error: unknown) =>
