@@ -6,6 +6,7 @@ import { checkGrant, parseEgressGrant, type EgressGrant } from './egress/allowli
 import { createAuthority } from './egress/certificates.ts';
 import { createResolver, systemLookup, type Lookup } from './egress/resolve-host.ts';
 import { defaultEgressLimits, type EdgeWorld, type EgressLimits, type EgressRun } from './egress/world.ts';
+import type { AskForCredential } from './credentials.ts';
 import { createPlaceholders } from './placeholders.ts';
 import type { Secret } from './secrets.ts';
 
@@ -20,6 +21,8 @@ export interface EdgeOptions {
   readonly grants: readonly EgressGrant[];
   /** The secrets that this run may use: it sees their placeholders only. */
   readonly secrets?: readonly Secret[];
+  /** Gets a token for each request that carries a secret. Absent: whoever opens the edge holds one already. */
+  readonly askForCredential?: AskForCredential;
   /** Default: the system's. */
   readonly lookup?: Lookup;
   /** `host:port` of test servers on this machine, which otherwise nothing reaches. */
@@ -58,6 +61,7 @@ export function openEdge(options: EdgeOptions): Edge {
     grants: options.grants.map(checkGrant),
     resolve: createResolver({ lookup: options.lookup ?? systemLookup, allowLoopback, lookupMs: limits.lookupMs }),
     placeholders,
+    askForCredential: options.askForCredential ?? (async () => {}),
     allowLoopback,
     trusted: once(() => trustedContext(upstreamCa)),
     authority,

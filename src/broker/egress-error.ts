@@ -15,6 +15,7 @@ export type EgressCode =
   | 'egress.unreachable'
   | 'egress.bad-answer'
   | 'egress.not-recorded'
+  | 'egress.no-credential'
   | 'egress.closed';
 
 const statusOf: Readonly<Record<EgressCode, number>> = {
@@ -32,6 +33,7 @@ const statusOf: Readonly<Record<EgressCode, number>> = {
   'egress.unreachable': 502,
   'egress.bad-answer': 502,
   'egress.not-recorded': 503,
+  'egress.no-credential': 403,
   'egress.closed': 503,
 };
 const passing: ReadonlySet<EgressCode> = new Set(['egress.no-such-host', 'egress.too-slow', 'egress.unreachable', 'egress.bad-answer']);

@@ -1,10 +1,10 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import * as z from 'zod/mini';
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../contracts/clock.ts';
-import type { BrokerPolicy } from '../contracts/broker-config.ts';
+import { rulesOf, type BrokerPolicy, type BrokerRule } from '../contracts/broker-config.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import { hashJson, type Sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
+import { signClaims, verifyClaims, type Claims } from './grants/claims.ts';
 
 /** Who asks, for which tool, and within which run and lease. */
 export interface GrantRequest {
@@ -15,6 +15,9 @@ export interface GrantRequest {
   readonly agent: string;
   readonly executor: string;
   readonly lease: string;
+  /** The one host that it is for, `host:port`, and the one secret: the rule must name both. Absent: what the rule names. */
+  readonly host?: string;
+  readonly secret?: string;
 }
 
 /** One call that a token is to be used for. */
@@ -22,6 +25,9 @@ export interface GrantUse extends GrantRequest {
   /** `host:port` */
   readonly host: string;
 }
+
+/** Of the tokens of a tenant, those of a run, an agent, a tool and so on. */
+export type GrantMatch = { readonly tenant: TenantId } & Partial<Omit<GrantRequest, 'host' | 'secret'>>;
 
 export type DenialCode =
   | 'broker.tool-not-allowed'
@@ -62,7 +68,7 @@ export interface GrantsContext {
   readonly clock: Clock;
   readonly ledger: (tenant: TenantId) => Promise<LedgerWriter>;
   /** The tenant's policy as it is now: read anew for each request and each use. */
-  readonly policy: (tenant: TenantId) => Promise<BrokerPolicy>;
+  readonly policy: (request: GrantRequest) => Promise<BrokerPolicy>;
   /** Whether the executor still holds the lease of the run. */
   readonly isLeaseHeld: (request: GrantRequest) => Promise<boolean>;
   /** Default: a new one. Tokens of another process, or of an earlier start, are worth nothing. */
@@ -82,25 +88,11 @@ export interface Grants {
   request(request: GrantRequest): Promise<IssuedGrant | Denial>;
   use(token: string, use: GrantUse): Promise<AllowedUse | Denial>;
   /** Ends all unused tokens that match; how many. */
-  revoke(match: { readonly tenant: TenantId } & Partial<GrantRequest>, reason: string): Promise<number>;
+  revoke(match: GrantMatch, reason: string): Promise<number>;
 }
 
 const maxLifeMs = 5 * 60_000;
 const maxOpenPerTenant = 10_000;
-
-const claims = z.strictObject({
-  id: z.string(),
-  tool: z.string(),
-  tenant: z.string(),
-  run: z.string(),
-  session: z.string(),
-  agent: z.string(),
-  executor: z.string(),
-  lease: z.string(),
-  policy: z.string(),
-  expiresMs: z.number(),
-});
-type Claims = z.infer<typeof claims>;
 
 interface OpenGrant {
   readonly claims: Claims;
@@ -129,17 +121,19 @@ async function issue(world: GrantsWorld, request: GrantRequest): Promise<IssuedG
   const ledger = await context.ledger(request.tenant);
   await ledger.append({ type: 'broker.request', ...frame(context, request), lease: request.lease });
   forgetExpired(world);
-  const policy = await context.policy(request.tenant);
-  const rule = Object.hasOwn(policy.tools ?? {}, request.tool) ? policy.tools?.[request.tool] : undefined;
+  const policy = await context.policy(request);
+  const taken = takenBack(policy, request);
+  if (taken !== undefined) return await deny(world, request, taken);
+  const rule = ruleFor(policy, request);
   if (rule === undefined)
     return await deny(world, request, {
       code: 'broker.tool-not-allowed',
-      reason: `No rule of tenant ${request.tenant} allows the tool ${request.tool}.`,
+      reason: `No rule of tenant ${request.tenant} allows the tool ${request.tool}${wantedOf(request)}.`,
     });
   if (!(await context.isLeaseHeld(request))) return await deny(world, request, leaseLost(request));
   if ([...open.values()].filter((grant) => grant.claims.tenant === request.tenant).length >= maxOpenPerTenant)
     return await deny(world, request, { code: 'broker.too-many', reason: 'Too many tokens of this tenant are unused.' });
-  const held = claimsOf(context, request, { policy: hashJson(policy), seconds: rule.seconds ?? 60 });
+  const held = claimsOf(context, request, { policy: hashJson(policy), rule });
   const { id, expiresMs } = held;
   const risk = rule.risk === undefined ? {} : { risk: rule.risk };
   const expires = new Date(expiresMs).toISOString();
@@ -147,31 +141,33 @@ async function issue(world: GrantsWorld, request: GrantRequest): Promise<IssuedG
     type: 'broker.grant',
     ...frame(context, request),
     grant: id,
-    hosts: [...rule.hosts],
+    hosts: held.hosts,
     expires,
     policy: held.policy,
     ...risk,
   });
   open.set(id, { claims: held, state: 'open' });
-  return { ok: true, token: sign(world.key, held), grantId: id, expiresMs, hosts: rule.hosts, ...risk };
+  return { ok: true, token: signClaims(world.key, held), grantId: id, expiresMs, hosts: held.hosts, ...risk };
 }
 
 function claimsOf(
   { clock }: GrantsContext,
   request: GrantRequest,
-  { policy, seconds }: { readonly policy: Sha256; readonly seconds: number },
+  { policy, rule }: { readonly policy: Sha256; readonly rule: BrokerRule },
 ): Claims {
   const { tool, tenant, run, session, agent, executor, lease } = request;
-  const expiresMs = clock.now() + Math.min(maxLifeMs, seconds * 1000);
-  return { id: randomBytes(16).toString('hex'), tool, tenant, run, session, agent, executor, lease, policy, expiresMs };
+  const expiresMs = clock.now() + Math.min(maxLifeMs, (rule.seconds ?? 60) * 1000);
+  const hosts = request.host === undefined ? [...rule.hosts] : [request.host];
+  const bound = { tool, tenant, run, session, agent, executor, lease, hosts, policy };
+  return { id: randomBytes(16).toString('hex'), ...bound, ...(rule.secret === undefined ? {} : { secret: rule.secret }), expiresMs };
 }
 
 async function useToken(world: GrantsWorld, token: string, use: GrantUse): Promise<AllowedUse | Denial> {
   const { context, open } = world;
-  const held = verify(world.key, token);
+  const held = verifyClaims(world.key, token);
   if (held === undefined)
     return await deny(world, use, { code: 'broker.bad-token', reason: 'The token was not made here, or was changed.' });
-  const policy = await context.policy(use.tenant);
+  const policy = await context.policy(use);
   const refusal = await refusalOf(world, { held, use, policy });
   if (refusal !== undefined) return await deny(world, use, { ...refusal, grant: held.id });
   const grant = open.get(held.id);
@@ -185,7 +181,27 @@ async function useToken(world: GrantsWorld, token: string, use: GrantUse): Promi
   grant.state = 'used';
   const ledger = await context.ledger(use.tenant);
   await ledger.append({ type: 'broker.use', ...frame(context, use), grant: held.id, host: use.host });
-  return { ok: true, grantId: held.id, secret: policy.tools?.[use.tool]?.secret };
+  return { ok: true, grantId: held.id, secret: held.secret };
+}
+
+/** The first rule of the tool that has what is asked for. */
+function ruleFor(policy: BrokerPolicy, { tool, host, secret }: GrantRequest): BrokerRule | undefined {
+  return rulesOf(policy, tool).find(
+    (rule) => (host === undefined || rule.hosts.includes(host)) && (secret === undefined || rule.secret === secret),
+  );
+}
+
+function wantedOf({ host, secret }: GrantRequest): string {
+  return `${secret === undefined ? '' : ` the secret ${secret}`}${host === undefined ? '' : ` for ${host}`}`;
+}
+
+/** What a human took back: nothing that matches gets a credential, whatever the rules say. */
+function takenBack({ revoked = [] }: BrokerPolicy, request: GrantRequest): Refusal | undefined {
+  const match = revoked.find(
+    ({ run, agent, tool }) =>
+      (run ?? request.run) === request.run && (agent ?? request.agent) === request.agent && (tool ?? request.tool) === request.tool,
+  );
+  return match === undefined ? undefined : { code: 'broker.revoked', reason: `A human took it back: ${match.reason}.` };
 }
 
 type Refusal = Pick<Denial, 'code' | 'reason'>;
@@ -201,15 +217,16 @@ async function refusalOf({ context }: GrantsWorld, { held, use, policy }: UseFac
   for (const field of ['tool', 'tenant', 'run', 'session', 'agent', 'executor', 'lease'] as const) {
     if (held[field] !== use[field]) return { code: 'broker.other-binding', reason: `The token was given for another ${field}.` };
   }
+  const taken = takenBack(policy, use);
+  if (taken !== undefined) return taken;
   const policyHash: Sha256 = hashJson(policy);
   if (policyHash !== held.policy) return { code: 'broker.policy-changed', reason: 'The policy has changed since the token was given.' };
-  if (!(policy.tools?.[use.tool]?.hosts.includes(use.host) ?? false))
-    return { code: 'broker.other-binding', reason: `The token is not for the host ${use.host}.` };
+  if (!held.hosts.includes(use.host)) return { code: 'broker.other-binding', reason: `The token is not for the host ${use.host}.` };
   return (await context.isLeaseHeld(use)) ? undefined : leaseLost(use);
 }
 
-async function revoke(world: GrantsWorld, match: { readonly tenant: TenantId } & Partial<GrantRequest>, reason: string): Promise<number> {
-  const wanted = Object.entries(match) as [keyof GrantRequest, string][];
+async function revoke(world: GrantsWorld, match: GrantMatch, reason: string): Promise<number> {
+  const wanted = Object.entries(match) as [keyof GrantMatch, string][];
   const grants = [...world.open.values()].filter(
     (grant) => grant.state === 'open' && wanted.every(([field, value]) => grant.claims[field] === value),
   );
@@ -246,23 +263,4 @@ function frame({ clock }: GrantsContext, { run, session, agent, tenant, executor
 function forgetExpired({ context, open }: GrantsWorld): void {
   const now = context.clock.now();
   for (const [id, grant] of open) if (grant.claims.expiresMs <= now) open.delete(id);
-}
-
-/** `claims.mac`: one algorithm, so that no header can choose another. */
-function sign(key: Uint8Array, held: Claims): string {
-  const body = Buffer.from(JSON.stringify(held)).toString('base64url');
-  return `${body}.${macOf(key, body).toString('base64url')}`;
-}
-
-function verify(key: Uint8Array, token: string): Claims | undefined {
-  const match = /^([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]{43})$/.exec(token);
-  if (match === null) return undefined;
-  const mac = Buffer.from(match[2] ?? '', 'base64url');
-  const wanted = macOf(key, match[1] ?? '');
-  if (mac.length !== wanted.length || !timingSafeEqual(mac, wanted)) return undefined;
-  return claims.parse(JSON.parse(Buffer.from(match[1] ?? '', 'base64url').toString('utf8')));
-}
-
-function macOf(key: Uint8Array, body: string): Buffer {
-  return createHmac('sha256', key).update(`clawhold-grant-1.${body}`).digest();
 }

@@ -5,6 +5,7 @@ import type { TenantId } from '../contracts/ids.ts';
 import type { Memo } from '../contracts/memo.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { PolicySource } from '../contracts/policy.ts';
+import type { Broker } from './open-broker.ts';
 import type { Sandboxes, SandboxSettings } from './sandboxes.ts';
 import type { ApprovalSurface } from '../contracts/run.ts';
 import type { Ledger } from '../governance/ledger.ts';
@@ -51,6 +52,8 @@ export interface App extends AsyncDisposable {
   redactor(): Promise<Redactor>;
   /** What agents may use and never see. */
   secrets(): Promise<Secrets>;
+  /** Gives runs the right to use one of them, for one request. */
+  broker(): Promise<Broker>;
   policyFiles(): Promise<readonly PolicySource[]>;
   /** An agent's tools on its roots. */
   readonly openTools: WorkerContext['openTools'];

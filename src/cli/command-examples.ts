@@ -26,6 +26,9 @@ export const commandExamples: Readonly<Record<string, readonly string[]>> = {
   'audit query': ['clawhold audit query --tool fs.write --since 2026-01-31'],
   'audit verify': ['clawhold audit verify', 'clawhold audit verify --dir exported'],
   'audit export': ['clawhold audit export --out exported'],
+  'broker grants': ['clawhold broker grants --agent main'],
+  'broker revoke': ['clawhold broker revoke --run RUN --reason "it looks odd"', 'clawhold broker revoke --tool http.fetch'],
+  'broker restore': ['clawhold broker restore --tool http.fetch'],
   'cron add': [
     'clawhold cron add --agent main --cron "0 2 * * *" --timezone Europe/Berlin --message "Tidy up."',
     'clawhold cron add --every 1h --message "Look for new mail." --notify-file reports/mail.md',

@@ -36,6 +36,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/secrets.ts'),
   },
   {
+    name: 'broker',
+    summary: 'see which credentials runs asked for, and take them back',
+    load: async () => await import('./commands/broker.ts'),
+  },
+  {
     name: 'cron',
     summary: 'start agents at fixed times: add, list, pause, run and remove jobs',
     load: async () => await import('./commands/cron.ts'),

@@ -9,6 +9,7 @@ import type { EgressWay } from '../tools/run-shell.ts';
 import type { AgentRoots } from '../worker/agent-of-record.ts';
 import type { RunNames } from '../worker/worker-context.ts';
 import type { App } from './app.ts';
+import type { RunCredentials } from './open-broker.ts';
 import { bridgeSource, nodeInside } from './egress-bridge.ts';
 
 /** The way out of a run's sandbox: named before the sandbox is chosen, opened when it starts. */
@@ -21,8 +22,10 @@ export interface RunEgress {
 
 export interface RunEdgesOptions {
   readonly names: RunNames;
-  readonly app: Pick<App, 'secrets' | 'ledger' | 'tenant' | 'config'>;
+  readonly app: Pick<App, 'secrets' | 'broker' | 'ledger' | 'tenant' | 'config'>;
   readonly runtimeDir: string;
+  /** Asks for the right to use a secret, in the name of the run. */
+  readonly credentials: () => Promise<RunCredentials>;
 }
 
 /**
@@ -36,10 +39,10 @@ export function openRunEdges(
   const network = agent.config.sandbox?.network ?? 'none';
   const fetchGrant = agent.config.grants?.['http.fetch'];
   return {
-    ...(network === 'none' ? {} : { egress: openRunEgress(network, options) }),
+    ...(network === 'none' ? {} : { egress: openRunEgress({ tool: 'shell.exec', ...network }, options) }),
     ...(fetchGrant === undefined
       ? {}
-      : { http: lazyDoor(async () => openEdgeFor(options, (await import('../broker/fetch.ts')).fetchGrants(fetchGrant))) }),
+      : { http: lazyDoor(async () => openEdgeFor(options, 'http.fetch', (await import('../broker/fetch.ts')).fetchGrants(fetchGrant))) }),
   };
 }
 
@@ -54,14 +57,17 @@ function lazyDoor(edge: () => Promise<Edge>): HttpDoor {
 }
 
 /** An edge for these grants, with the secrets that name one of its hosts, and no other. */
-async function openEdgeFor({ app, names }: RunEdgesOptions, grants: readonly EgressGrant[]): Promise<Edge> {
+async function openEdgeFor({ app, names, credentials }: RunEdgesOptions, tool: string, grants: readonly EgressGrant[]): Promise<Edge> {
   const { openEdge, systemLookup } = await import('../broker/edge.ts');
   const { egress } = await app.config();
   const allowLoopback = egress?.loopback ?? [];
   const secrets = (await heldSecrets(app)).filter(({ hosts }) => hosts.some((host) => grants.some((grant) => reaches(grant, host))));
   const here = new Set(allowLoopback.map((hostPort) => hostPort.slice(0, hostPort.lastIndexOf(':'))));
   const lookup: Lookup = async (host) => (here.has(host) ? ['127.0.0.1'] : await systemLookup(host));
-  return openEdge({ run: names, ledger: await app.ledger(), clock: systemClock, grants, secrets, allowLoopback, lookup });
+  const askForCredential = (await credentials()).askFor(tool);
+  const { run, session, agent } = names;
+  const edge = { run: { run, session, agent }, ledger: await app.ledger(), clock: systemClock, allowLoopback, lookup };
+  return openEdge({ ...edge, grants, secrets, askForCredential });
 }
 
 function reaches(grant: EgressGrant, hostPort: string): boolean {
@@ -77,6 +83,8 @@ async function heldSecrets({ secrets, tenant }: RunEdgesOptions['app']): Promise
 }
 
 interface Network {
+  /** In whose name secrets are asked for: `shell.exec`, or `mcp.<server>`. */
+  readonly tool: string;
   readonly hosts: readonly string[];
   readonly methods?: readonly string[] | undefined;
 }
@@ -93,9 +101,9 @@ export function openRunEgress(network: Network, options: RunEdgesOptions): RunEg
         import('../broker/edge.ts'),
         import('../broker/egress-proxy.ts'),
       ]);
-      const { hosts, methods } = network;
+      const { tool, hosts, methods } = network;
       const grants = hosts.map((host) => parseEgressGrant(host, methods === undefined ? {} : { methods }));
-      const edge = await openEdgeFor(options, grants);
+      const edge = await openEdgeFor(options, tool, grants);
       const proxy = await startEgressProxy(edge, { dir: socketDir });
       fs.writeFileSync(path.join(socketDir, 'ca.pem'), edge.certificates(), { mode: 0o644 });
       fs.chmodSync(socketDir, 0o711);

@@ -28,7 +28,7 @@ const programInside = '/opt/mcp';
 export function openMcpStarter(agent: Pick<AgentRoots, 'config'>, options: RunMcpOptions): (name: string, server: McpServer) => StartMcp {
   return (name, server) => async (callbacks) => {
     const hosts = server.hosts ?? [];
-    const egress = hosts.length === 0 ? undefined : openRunEgress({ hosts }, options);
+    const egress = hosts.length === 0 ? undefined : openRunEgress({ tool: `mcp.${name}`, hosts }, options);
     const way = await egress?.open();
     const command = [...(way?.wrap(server.command) ?? server.command)];
     const start = startMcpInSandbox(

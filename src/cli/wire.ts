@@ -70,6 +70,7 @@ export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool 
       const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
       return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
+    broker: once(async () => await (await import('./open-broker.ts')).openBroker(app)),
     ...toolParts(base, files, { app: () => app, pool: once(async () => sandboxPool ?? stack.use(await ownPool())) }),
     memo: createMemo(),
     ...keptParts(base, files),
@@ -105,7 +106,7 @@ function keptParts({ env }: Base, { home, llm }: Pick<App, 'home' | 'llm'>): Pic
 }
 
 interface ToolWorld {
-  readonly app: () => Pick<App, 'redactor' | 'secrets' | 'ledger' | 'tenant' | 'config'>;
+  readonly app: () => Pick<App, 'redactor' | 'secrets' | 'broker' | 'ledger' | 'tenant' | 'config'>;
   readonly pool: () => Promise<SandboxesOfProcess>;
 }
 

@@ -50,7 +50,13 @@ export async function resumeRun(
   const { item } = accepted;
   const agent = await agentOfItem(ctx, item);
   const model = await ctx.openModel(accepted.model);
-  await using sandbox = await ctx.openSandbox(agent, { run: id, session: item.sessionId, agent: item.agent, isResumed: true });
+  await using sandbox = await ctx.openSandbox(agent, {
+    run: id,
+    session: item.sessionId,
+    agent: item.agent,
+    isResumed: true,
+    lease: ctx.lease,
+  });
   sandbox.adopt(accepted.sandbox, hadCommands(journal.entries));
   await using tools = await ctx.openTools(agent, sandbox);
   const pinned = await readPinned(ctx.objects(item.tenant), accepted.pinned, tools);

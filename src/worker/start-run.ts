@@ -18,7 +18,7 @@ import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
 import { agentPolicySource } from './policy-sources.ts';
 import { openRunJournal, type RunJournal } from './run-journal.ts';
 import { sessionHistory } from './session-history.ts';
-import type { ItemOutcome, RunSandbox, WorkerContext } from './worker-context.ts';
+import type { ItemOutcome, RunNames, RunSandbox, WorkerContext } from './worker-context.ts';
 
 /**
  * Accepts a new item and runs it: everything it depends on is pinned and durable before the first model call.
@@ -31,7 +31,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
-  await using sandbox = await ctx.openSandbox(agent, { run: item.runId, session: item.sessionId, agent: item.agent });
+  await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
   await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = policyOfStart(ctx, { sources, agent, tools });
   refuseForbiddenHosts(item, agent, snapshot);
@@ -214,4 +214,8 @@ async function refuseBusySession(ctx: WorkerContext, { tenant, sessionId: sessio
       );
     }
   }
+}
+
+function namesOf({ runId, sessionId, agent }: RunItem): RunNames {
+  return { run: runId, session: sessionId, agent };
 }

@@ -47,6 +47,8 @@ export interface RunNames {
   readonly agent: string;
   /** What servers of the run remembered is gone. */
   readonly isResumed?: boolean;
+  /** Of whoever works on it: without it held, the run gets no credential. Absent: it is the process's own. */
+  readonly lease?: Pick<RunLease, 'task' | 'fence' | 'check'> | undefined;
 }
 
 /** The right to work on a run for a while: the lease of its task. */

@@ -1,4 +1,5 @@
 import { asEgressError, EgressError } from '../egress-error.ts';
+import { hostPortText } from '../host-name.ts';
 import { readBody, writeBody } from '../http1/body.ts';
 import {
   endToEnd,
@@ -45,12 +46,13 @@ export interface CarryOptions {
 /**
  * Carries one admitted request to its server, and gives the answer as it comes.
  *
- * Contract: recorded before anything leaves; secrets are put in on the way out and taken out on the way back;
+ * Contract: recorded before anything leaves; what carries a secret has a token for it; secrets are put in on the way out and taken out on the way back;
  * redirects are answers like any other.
  * @throws EgressError; the passage is closed then.
  */
 export async function carry(world: EdgeWorld, outgoing: Outgoing, options: CarryOptions): Promise<Carried> {
   const request = await revealSecrets(world, outgoing);
+  for (const secret of request.placed) await world.askForCredential({ host: hostPortText(outgoing.admission.at), secret });
   const { admission, method } = request;
   const passage = await openPassage(world, {
     mode: options.mode,

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../contracts/clock.ts';
 import type { LedgerWriter } from '../../contracts/ledger.ts';
+import type { AskForCredential } from '../credentials.ts';
 import type { Placeholder } from '../placeholders.ts';
 import type { EgressGrant } from './allowlist.ts';
 import type { CertificateAuthority } from './certificates.ts';
@@ -61,6 +62,8 @@ export interface EdgeWorld {
   readonly grants: readonly EgressGrant[];
   readonly resolve: Resolver;
   readonly placeholders: readonly Placeholder[];
+  /** Asked before a secret is sent. */
+  readonly askForCredential: AskForCredential;
   readonly allowLoopback: readonly string[];
   /** Trusted beside the built-in roots, for servers with a private authority. Parsing all roots takes 15 ms: made once, on first use. */
   readonly trusted: () => SecureContext | undefined;
