@@ -74,8 +74,10 @@ export async function runAgent(given: RunAgentContext, run: AgentRun, signal: Ab
     await ctx.journal.append({ kind: 'prompt', system: sha256(run.prompt.system), parts: run.prompt.parts });
   }
   const ending = await walk(loop);
+  const outcome = { ...ending, output: loop.lastText, totals: totalsOf(loop.spent), waiting: ending.waiting ?? [] };
+  if (ctx.endEntry !== undefined) await ctx.journal.append(ctx.endEntry(outcome));
   await ctx.settled();
-  return { ...ending, output: loop.lastText, totals: totalsOf(loop.spent), waiting: ending.waiting ?? [] };
+  return outcome;
 }
 
 async function walk(loop: Loop): Promise<Ending> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../contracts/clock.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
-import type { Journal } from '../contracts/journal.ts';
+import type { Journal, JournalEntry } from '../contracts/journal.ts';
 import type { JsonObject, Sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
 import type { ModelClient, ToolSpec } from '../contracts/model.ts';
@@ -12,6 +12,7 @@ import type { Redactor } from '../governance/redact.ts';
 import type { ApprovalDesk } from './approval-desk.ts';
 import type { DecidedCall } from './loop/decide-turn.ts';
 import type { Prompt } from './prompt.ts';
+import type { RunOutcome } from './run-agent.ts';
 import type { RunEvent } from './run-events.ts';
 
 /** What is fixed when a run is accepted: a resume and a replay work from the same values. */
@@ -67,6 +68,8 @@ export interface RunAgentContext {
   /** Of a resumed run: the intents that the ledger holds for it. */
   readonly intents: ReadonlyMap<string, RecordedIntent>;
   readonly emit: (event: RunEvent) => void;
+  /** What the journal holds of the end, durable together with the last records. Absent: nothing. */
+  readonly endEntry?: (outcome: RunOutcome) => JournalEntry;
   /** Called when an effect is announced and right before it happens. @throws when this process may not work on the run any more. */
   readonly checkHold: () => void;
   /** For a replay: what the loop would send and decides, turn by turn. With it, a difference is told and not thrown. */

@@ -1,4 +1,4 @@
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import type { Clock } from '../contracts/clock.ts';
 import type { AgentRoots } from '../worker/agent-of-record.ts';
 import type { OpenTools, ToolFacts } from '../worker/worker-context.ts';
@@ -30,7 +30,7 @@ export interface AgentToolsOptions {
 
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */
 export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptions): Promise<OpenTools> {
-  await fs.mkdir(agent.workspace, { recursive: true, mode: 0o755 });
+  if (!fs.existsSync(agent.workspace)) fs.mkdirSync(agent.workspace, { recursive: true, mode: 0o755 });
   const roots = await openRoots(rootNames(agent), { protectedDirs: options.protectedDirs });
   const names = coreTools.map((tool) => tool.name);
   const at = (target: string): RootPath => {

@@ -71,15 +71,6 @@ export async function continueRun(ctx: WorkerContext, input: ContinueInput): Pro
   const timeout = setTimeout(() => timer.abort(new RunStopped('timed-out')), run.limits.seconds * 1000);
   try {
     const outcome = await runAgent(runContext(ctx, input), run, AbortSignal.any([input.signal, timer.signal, stopFile.signal, ...lost]));
-    const end: JournalEntry = {
-      kind: 'end',
-      atMs: ctx.clock.now(),
-      state: outcome.state,
-      reason: outcome.reason,
-      output: outcome.output,
-      totals: outcome.totals,
-    };
-    await input.journal.append(end);
     return await finishRun(ctx, { item, outcome, entries: input.journal.all, hold: input.hold });
   } finally {
     clearTimeout(timeout);
@@ -94,6 +85,10 @@ export async function currentPolicy(
   const sources = [...(await ctx.policyFiles(accepted.item.tenant)), await agentPolicySource(ctx.home, agent)];
   const isSame = sources.length === pinned.policy.length && sources.every((source, index) => source.text === pinned.policy[index]?.text);
   return isSame ? pinned.snapshot : compilePolicy(sources, compileOptions(tools));
+}
+
+function endEntry({ state, reason, output, totals }: RunOutcome, atMs: number): JournalEntry {
+  return { kind: 'end', atMs, state, reason, output, totals };
 }
 
 /** The outcome that a journal's end tells, for a run that died after it. */
@@ -124,5 +119,6 @@ function runContext(ctx: WorkerContext, input: ContinueInput): RunAgentContext {
     intents: input.intents,
     checkHold: () => input.hold.check(),
     emit: ctx.emit,
+    endEntry: (outcome) => endEntry(outcome, ctx.clock.now()),
   };
 }

@@ -42,10 +42,10 @@ export async function resumeRun(
   const accepted = journal.entries.find((entry) => entry.kind === 'accepted');
   if (accepted === undefined) throw neverAccepted(ctx, id);
   const last = journal.entries.at(-1);
-  if (last?.kind === 'end' && (last.state === 'done' || diedAfterEnd(ctx, row)))
-    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all, hold });
   const events = await eventsOf(ctx, row);
   await completeLedger(ctx, { accepted, entries: journal.entries, events });
+  if (last?.kind === 'end' && (last.state === 'done' || diedAfterEnd(ctx, row)))
+    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all, hold });
   await recordResume(ctx, { accepted, row, approvals, journal, hold });
   const { item } = accepted;
   const agent = await agentOfItem(ctx, item);

@@ -133,11 +133,15 @@ function alreadyBegun({ runId }: RunItem): RetryableError {
   );
 }
 
+/**
+ * Not waited for: what follows in the same journal and ledger is durable only after it, and the model is not called before
+ * that. A failure is met there, because both take nothing more after one.
+ */
 async function recordStart(ctx: WorkerContext, accepted: AcceptedEntry, journal: Pick<RunJournal, 'entries' | 'append'>): Promise<void> {
   const { item } = accepted;
   if (journal.entries.length > 0) throw alreadyBegun(item);
   const ledger = await ctx.ledger(item.tenant);
-  await Promise.all([journal.append(accepted), ledger.append(startEvent(accepted))]);
+  for (const record of [journal.append(accepted), ledger.append(startEvent(accepted))]) record.catch(() => undefined);
   ctx.emit({
     type: 'run.started',
     run: item.runId,

@@ -9,7 +9,7 @@ import { errnoOf } from './refusal.ts';
 /** Opens and holds a root's folder. @throws FixRequestError `tools.bad-root` */
 export function openRoot(spec: RootName, forced: 'best-effort' | undefined): Directory {
   try {
-    const dir = fs.realpathSync(spec.dir);
+    const dir = fs.realpathSync.native(spec.dir);
     refuseKernelFiles(dir, dir);
     const directory = openRootDirectory(dir, true);
     return { ...directory, isPinned: forced === undefined && canPin(directory.fd) };
@@ -41,7 +41,7 @@ export function badRoot(spec: RootName, why: string, cause?: unknown): FixReques
 /** The real path of a folder; of one that does not exist yet, the path that it will have. */
 export function realOrFuture(dir: string): string {
   try {
-    return fs.realpathSync(dir);
+    return fs.realpathSync.native(dir);
   } catch (thrown) {
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
     return path.join(path.dirname(dir) === dir ? dir : realOrFuture(path.dirname(dir)), path.basename(dir));
