@@ -7,6 +7,7 @@ import { health, metrics, readiness } from './routes/health-routes.ts';
 import { followRun } from './routes/run-events.ts';
 import { listRuns, showRun, startRun, stopRun } from './routes/run-routes.ts';
 import { queryLedger, verifyLedgerRoute } from './routes/ledger-routes.ts';
+import { createChatCompletion, listModels, showModel } from './routes/openai-routes.ts';
 import { listTasks, pauseQueue, queueStatus, requeueTasks, resumeQueue } from './routes/queue-routes.ts';
 import {
   addSchedule,
@@ -35,6 +36,9 @@ export function routeTable(): readonly Route[] {
     queryLedger,
     verifyLedgerRoute(),
     ...tokens,
+    createChatCompletion,
+    listModels,
+    showModel,
     listTenants,
     showTenant,
   ];

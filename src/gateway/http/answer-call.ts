@@ -31,6 +31,8 @@ export interface Asked {
   readonly facts: Facts;
 }
 
+export const defaultIdleMs = 60_000;
+
 /** From a request that may be made to its answer, within one step of its trace. */
 export async function answerCall({ ctx, once, closing }: World, { route, request, reply, facts }: Asked): Promise<void> {
   const { principal } = facts;
@@ -38,6 +40,7 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
   const parsed = parseCall(route, { params: request.params, query: request.query, body: request.body });
   const parent = traceparentOf(request.headers['traceparent']);
   const attributes = { 'http.request.method': route.method, 'http.route': route.path, 'clawhold.tenant': principal?.tenant ?? '' };
+  if (route.isLong === true) request.raw.socket.setTimeout(0);
   const answer = await ctx.tracer.inSpan(`${route.method} ${route.path}`, { parent, attributes }, async (span) => {
     facts.traceparent = span.traceparent;
     void reply.header('traceparent', span.traceparent);
@@ -46,6 +49,7 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     if (key === undefined || principal === undefined) return await work();
     return await once({ route, principal, key, url: request.url, body: request.body }, work);
   });
+  if (route.isLong === true) request.raw.socket.setTimeout(ctx.limits?.idleMs ?? defaultIdleMs);
   await sendReply(ctx, reply, { route, answer });
 }
 

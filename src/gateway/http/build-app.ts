@@ -7,7 +7,7 @@ import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 import type { Route } from '../route.ts';
 import { parseStrictJson } from '../strict-json.ts';
-import { answerCall, type Facts } from './answer-call.ts';
+import { answerCall, defaultIdleMs, type Facts } from './answer-call.ts';
 import { checkSingleHeaders, checkSource, type AllowedHosts } from './check-source.ts';
 import { openIdentify } from './identify.ts';
 import { openOnce } from './once.ts';
@@ -80,7 +80,7 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
 }
 
 function serverOptions({ limits = {} }: GatewayContext): object {
-  const { headersMs = 10_000, requestMs = 30_000, idleMs = 60_000 } = limits;
+  const { headersMs = 10_000, requestMs = 30_000, idleMs = defaultIdleMs } = limits;
   return {
     logger: false,
     exposeHeadRoutes: false,
@@ -150,9 +150,11 @@ function refuse(ctx: GatewayContext, { thrown, request, reply }: Refusal, facts:
     ctx.log.error('a request failed', { ...logFields(facts), request_id: requestId, code: problem.code, error: why });
   }
   const isOpenAi = routeOf(request.routeOptions.config)?.isOpenAi === true || request.url.startsWith('/v1/');
+  // OpenAI's clients would ask again at once by themselves.
+  const hasQuota = isOpenAi && problem.more['quota'] !== undefined;
   void reply
     .code(problem.status)
-    .headers({ ...safeHeaders, ...problem.headers, 'x-request-id': requestId })
+    .headers({ ...safeHeaders, ...problem.headers, ...(hasQuota ? { 'x-should-retry': 'false' } : {}), 'x-request-id': requestId })
     .type(isOpenAi ? 'application/json; charset=utf-8' : 'application/problem+json; charset=utf-8')
     .send(isOpenAi ? openAiErrorBody(problem, requestId) : problemBody(problem, requestId));
 }
