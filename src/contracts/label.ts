@@ -5,7 +5,7 @@
 export interface Label {
   readonly trust: 'trusted' | 'untrusted';
   /** `user`, `agent-files`, `grant`, `tool:<name>`, `file:<path>`, `url:<address>`, `memory:<name>`, `session:<runId>`,
-   * `webhook:<name>`. */
+   * `webhook:<name>`, `chat:<role>`. */
   readonly source: string;
   /** Private data of this tenant. */
   readonly isPrivate?: boolean;

@@ -32,7 +32,7 @@ export type RunLimits = z.infer<typeof runLimits>;
 /** Where questions to a human go. `terminal`: asked there; `wait`: the run parks; `deny`: nobody can answer. */
 export type ApprovalSurface = 'terminal' | 'wait' | 'deny';
 
-/** A text from outside, and where from: `webhook:<name>`, `run:<id>`. */
+/** A text from outside, and where from: `webhook:<name>`, `run:<id>`, `chat:<role>`. */
 export interface UntrustedPart {
   readonly source: string;
   readonly text: string;

@@ -7,6 +7,7 @@ import type { Metrics } from '../contracts/metrics.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
 import type { Tracer } from '../contracts/trace.ts';
+import type { WebhookAnswer, WebhookCall } from '../control/webhook.ts';
 import type { VerifyReport } from '../governance/verify-ledger.ts';
 import type { Approvals } from '../state/approvals.ts';
 import type { Home } from '../state/home.ts';
@@ -117,6 +118,8 @@ export interface GatewayContext {
   readonly feed: OpenRunFeed;
   readonly kept: KeptAnswers;
   readonly verifyLedger: (tenant: TenantId) => Promise<VerifyReport>;
+  /** Absent: there are no webhooks, and every call is refused. */
+  readonly fireWebhook?: (call: WebhookCall) => Promise<WebhookAnswer>;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
   /** In Prometheus' text format. */
   readonly metricsText: () => Promise<string>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
-import { newSessionId, parseTenantId } from '../contracts/ids.ts';
+import { newRunId, newSessionId, parseTenantId } from '../contracts/ids.ts';
 import { endEntry, openWorld, sendRaw } from './fixtures/gateway-world.ts';
 import { openGateway } from './open-gateway.ts';
 
@@ -352,4 +352,24 @@ test('the gateway answers on loopback only', async (t) => {
     });
     assert.notEqual(outcome, 'connected', one!.address);
   }
+});
+
+test('a webhook gets its bytes as they came, and a refused call learns nothing', async (t) => {
+  const calls: { name: string; body: string; ip: string }[] = [];
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    fireWebhook: async ({ name, body, ip }) => {
+      calls.push({ name, body: Buffer.from(body).toString(), ip });
+      return name === 'build' ? { outcome: 'accepted', run: newRunId(1), session: newSessionId(1) } : { outcome: 'refused' };
+    },
+  }));
+
+  const raw = '{"a":1,"a":2} not even JSON';
+  assert.equal((await world.ask('POST', '/hooks/build', { raw, headers: { 'content-type': 'text/plain' } })).status, 202);
+  const [refused, none] = [await world.ask('POST', '/hooks/other', { raw }), await world.ask('POST', '/hooks/..%2Fx', { raw })];
+  assert.deepEqual([refused.status, refused.json.code], [404, 'gateway.webhook-refused']);
+  assert.deepEqual([none.status, none.json.code], [404, 'gateway.webhook-refused']);
+  assert.deepEqual(calls[0], { name: 'build', body: raw, ip: '127.0.0.1' });
+  assert.equal((await world.ask('POST', '/hooks/build', { raw: 'x'.repeat(1024 * 1024 + 1) })).status, 413);
+  assert.equal(calls.length, 3);
 });

@@ -36,6 +36,7 @@ async function makeIds(world: GatewayWorld): Promise<Ids> {
     schedule: 'a-job',
     agent: 'main',
     file: 'journal.jsonl',
+    hook: 'build',
     model: 'agent%2Fmain',
     tenant: 'acme',
   };
@@ -94,7 +95,10 @@ test('every route refuses exactly whom the table does not name: route x tenant x
       continue;
     }
     assert.ok(route.scope === 'signed' || route.roles.length > 0, `${what} names no role: nobody could use it`);
-    if (route.scope === 'signed') continue;
+    if (route.scope === 'signed') {
+      assert.equal(await statusOf(world, route, { target, token: tokens.get('default admin') }), 404, `${what}, without a signature`);
+      continue;
+    }
     assert.equal(await statusOf(world, route, { target }), 401, `${what}, anonymous`);
     assert.equal(await statusOf(world, route, { target, token: 'clh_wrong' }), 401, `${what}, wrong token`);
     for (const tenant of ['other', 'default', 'acme']) {
@@ -115,7 +119,14 @@ test('every route refuses exactly whom the table does not name: route x tenant x
 
 test('ids that nobody ever had are unknown on every route that takes one', async (t) => {
   const world = await openWorld(t);
-  const ids = { run: newRunId(1), session: newSessionId(1), approval: newApprovalId(1), token: newTokenId(1), task: newTaskId(1) };
+  const ids = {
+    hook: 'none',
+    run: newRunId(1),
+    session: newSessionId(1),
+    approval: newApprovalId(1),
+    token: newTokenId(1),
+    task: newTaskId(1),
+  };
   const all = { ...ids, schedule: 'nothing', agent: 'nobody', file: 'none', tenant: 'gone', model: 'agent%2Fghost' };
   const token = world.token('admin');
 

@@ -20,6 +20,7 @@ import {
 } from './routes/schedule-routes.ts';
 import { listSessions, showSession } from './routes/session-routes.ts';
 import { listTenants, showTenant } from './routes/tenant-routes.ts';
+import { callWebhook } from './routes/webhook-route.ts';
 import { createToken, listTokens, revokeToken, rotateToken } from './routes/token-routes.ts';
 
 /** Every route that the gateway has, and who may use it. There is no other. */
@@ -36,6 +37,7 @@ export function routeTable(): readonly Route[] {
     queryLedger,
     verifyLedgerRoute(),
     ...tokens,
+    callWebhook,
     createChatCompletion,
     listModels,
     showModel,

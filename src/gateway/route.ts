@@ -68,6 +68,8 @@ export interface Route {
   readonly status?: number;
   /** Its answer holds a secret: it is never stored, so the same idempotency key gives no second look. */
   readonly isSecret?: boolean;
+  /** Its body is bytes that the handler reads: a signature is over them as they came. */
+  readonly isRaw?: boolean;
   /** It may take as long as a run: the socket's idle timer is off meanwhile. */
   readonly isLong?: boolean;
   /** Whether errors have OpenAI's shape. */

@@ -44,6 +44,33 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
   app.server.maxConnections = ctx.limits?.maxConnections ?? 8192;
   const requests: Requests = new WeakMap();
   acceptOnlyJson(app);
+  addHooks(ctx, app, { requests, hosts: options.hosts });
+  const world = { ctx, once: openOnce(ctx), closing: options.closing };
+  const add = (scope: FastifyInstance, route: Route): void =>
+    void scope.route({
+      method: route.method,
+      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { route },
+      handler: async (request, reply) => {
+        await answerCall(world, { route, request, reply, facts: requests.get(request) as Facts });
+        return reply;
+      },
+    });
+  for (const route of options.routes) if (route.isRaw !== true) add(app, route);
+  await app.register(async (scope) => {
+    acceptBytes(scope);
+    for (const route of options.routes) if (route.isRaw === true) add(scope, route);
+  });
+  return app;
+}
+
+interface Hooks {
+  readonly requests: Requests;
+  readonly hosts: () => AllowedHosts;
+}
+
+/** What happens to every request, whatever it asks for. */
+function addHooks(ctx: GatewayContext, app: FastifyInstance, { requests, hosts }: Hooks): void {
   const identify = openIdentify(ctx);
   app.addHook('onRoute', ({ config }) => {
     if (routeOf(config) === undefined) throw new TypeError('a route that is not in the table of routes has no rules');
@@ -53,7 +80,7 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
     requests.set(request, facts);
     void reply.headers({ ...safeHeaders, 'x-request-id': facts.requestId });
     checkSingleHeaders(request.raw.rawHeaders);
-    checkSource(options.hosts(), request);
+    checkSource(hosts(), request);
     const route = routeOf(request.routeOptions.config);
     if (route !== undefined) facts.principal = identify(route, { headers: request.headers, ip: request.ip, nowMs: facts.startMs });
   });
@@ -64,19 +91,12 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
     refuse(ctx, { thrown, request, reply }, requests.get(request));
   });
   app.addHook('onResponse', async (request, reply) => account(ctx, { request, status: reply.statusCode }, requests.get(request)));
-  const world = { ctx, once: openOnce(ctx), closing: options.closing };
-  for (const route of options.routes) {
-    app.route({
-      method: route.method,
-      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      config: { route },
-      handler: async (request, reply) => {
-        await answerCall(world, { route, request, reply, facts: requests.get(request) as Facts });
-        return reply;
-      },
-    });
-  }
-  return app;
+}
+
+/** For bodies whose signature is over the bytes as they came. */
+function acceptBytes(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBodyBytes }, (_request, bytes, done) => done(null, bytes));
 }
 
 function serverOptions({ limits = {} }: GatewayContext): object {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { AgentId } from '../../contracts/ids.ts';
+import type { UntrustedPart } from '../../contracts/run.ts';
 import { hashJson } from '../../contracts/json.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 
@@ -86,21 +87,41 @@ export function conversationKey(agent: AgentId, messages: readonly ChatMessage[]
   return `chat:${hashJson([agent, ...messages.map((message) => [message.role, message.text.trim()])])}`;
 }
 
-const leftOut = '[an answer that this installation has no record of was left out here]';
+const maxQuoted = 64;
+
+/** What a run is told: the client's own words, and beside them what a model or a tool had said. */
+export interface ChatInput {
+  readonly input: string;
+  readonly untrusted: readonly UntrustedPart[];
+}
 
 /**
  * The input of a run. `isKnown`: its session holds what was said before, so only what is asked now is said.
  *
  * Otherwise everything that the client's own words are (system, developer and user messages) stands in it, in order.
- * Answers of an assistant and results of tools are left out, with a mark in their place: the input counts as the user's
- * own words, by which policy trusts addresses and names, and a text that a model or a page wrote must not become that.
+ * Answers of an assistant and results of tools come along as data from outside, with a mark in their place: the input
+ * counts as the user's own words, by which policy trusts addresses and names, and a text that a model or a page wrote
+ * must not become that.
  */
-export function inputOf({ earlier, asked }: Conversation, isKnown: boolean): string {
+export function inputOf({ earlier, asked }: Conversation, isKnown: boolean): ChatInput {
   const isOnlyQuestion = asked.length === 1 && (isKnown || earlier.length === 0);
-  if (isOnlyQuestion) return asked[0]?.text ?? '';
-  const before = isKnown ? [] : earlier.map((message) => (isOwnWord(message) ? labelled(message) : leftOut));
+  if (isOnlyQuestion) return { input: asked[0]?.text ?? '', untrusted: [] };
+  const quoted = isKnown ? [] : earlier.filter((message) => !isOwnWord(message) && message.text !== '');
+  const before = isKnown ? [] : earlier.map((message) => (isOwnWord(message) ? labelled(message) : markOf(message, quoted)));
   const now = asked.map((message) => (before.length === 0 && message.role === 'user' ? message.text : labelled(message)));
-  return [...before, ...now].filter((part, index, all) => part !== leftOut || all[index - 1] !== leftOut).join('\n\n');
+  return {
+    input: [...before, ...now].filter((part) => part !== '').join('\n\n'),
+    untrusted: quoted.slice(-maxQuoted).map(({ role, text: said }) => ({ source: `chat:${role}`, text: said })),
+  };
+}
+
+/** Where something stood that is quoted below; empty for what said nothing. */
+function markOf(message: ChatMessage, quoted: readonly ChatMessage[]): string {
+  const place = quoted.indexOf(message);
+  if (place === -1) return '';
+  const fromEnd = quoted.length - place;
+  if (fromEnd > maxQuoted) return '[an earlier answer is left out here]';
+  return message.role === 'assistant' ? '[here stood an answer; it is quoted below]' : '[here stood a result; it is quoted below]';
 }
 
 function isOwnWord({ role }: ChatMessage): boolean {

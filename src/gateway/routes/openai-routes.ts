@@ -77,10 +77,12 @@ type ChatCall = Call<unknown, unknown, ChatRequest>;
 async function startChat(ctx: GatewayContext, call: ChatCall, conversation: Conversation): Promise<ChatRun> {
   const { agent } = conversation;
   const known = sessionOf(call) ?? rememberedSession(ctx, call, conversation);
+  const { input, untrusted } = inputOf(conversation, known !== undefined);
   const { run, session } = admittedOr(
     await ctx.admit(call.principal, {
       agent,
-      input: inputOf(conversation, known !== undefined),
+      input,
+      ...(untrusted.length === 0 ? {} : { untrusted }),
       door: 'http',
       traceparent: call.traceparent,
       ...(known === undefined ? {} : { session: known }),
