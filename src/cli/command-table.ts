@@ -61,6 +61,8 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'back up a home that is in use, check and restore backups',
     load: async () => await import('./commands/backup.ts'),
   },
+  { name: 'status', summary: 'what the server, the queue and every tenant do now', load: async () => await import('./commands/status.ts') },
+  { name: 'top', summary: 'the same, live', load: async () => await import('./commands/top.ts') },
   {
     name: 'doctor',
     summary: 'look for what is wrong with this installation; changes nothing',

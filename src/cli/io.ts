@@ -8,6 +8,8 @@ export interface Io {
   out(text: string): void;
   /** Everything a person may want to know besides: progress, notices, errors. */
   err(text: string): void;
+  /** Empties the screen; absent where results go to no terminal. */
+  readonly clear?: (() => void) | undefined;
   /** Whether results go to programs. */
   isJson: boolean;
   /** Whether a person sits in front of both ends of stderr. */

@@ -3,6 +3,9 @@ import { escapeHidden } from '../governance/visible.ts';
 import { paletteFor, type Io } from './io.ts';
 import { terminalText } from './terminal-text.ts';
 
+/** Cursor to the corner, and nothing below it: the only thing besides colours that is said to a terminal. */
+const clearScreen = '\u001b[H\u001b[2J';
+
 /** The process's own streams. Opening Node's stream objects costs 5 ms, so they are opened only when they are needed. Nothing that steers a terminal passes. */
 export function processIo(wantsColor: boolean): Io {
   const isTerminal = isTerminalAt(0) && isTerminalAt(2);
@@ -14,6 +17,10 @@ export function processIo(wantsColor: boolean): Io {
     },
     out: (text) => out(io.isJson ? escapeHidden(text) : terminalText(text)),
     err: (text) => err(terminalText(text)),
+    // Asked only by who wants it: finding out costs time at every start.
+    get clear() {
+      return isTerminalAt(1) ? () => out(clearScreen) : undefined;
+    },
     isJson: false,
     isTerminal,
     color: paletteFor(wantsColor && isTerminalAt(2)),

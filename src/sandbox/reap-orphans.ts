@@ -40,10 +40,23 @@ export async function reapOrphans(runtimeDir: string): Promise<ReapReport> {
   return { reaped, failed };
 }
 
-/** Ids of sandboxes whose process has died and of which something is left; nothing is taken away. */
-export async function findOrphans(runtimeDir: string): Promise<readonly string[]> {
+/** A sandbox of this machine, as its record says. */
+export interface ListedSandbox {
+  readonly id: string;
+  readonly driver: string;
+  /** The run that it was made for, in lower case. */
+  readonly label: string;
+  /** Its process has died, and something of it is left. */
+  readonly isOrphan: boolean;
+}
+
+/** The sandboxes of all processes; nothing is taken away. */
+export async function listSandboxes(runtimeDir: string): Promise<readonly ListedSandbox[]> {
   const records = await readRecords(runtimeDir);
-  return records.flatMap(({ record }) => (record === undefined || record.driver === 'stock' || isAlive(record.owner) ? [] : [record.id]));
+  return records.flatMap(({ record }) => {
+    if (record === undefined || record.driver === 'stock') return [];
+    return [{ id: record.id, driver: record.driver, label: record.label, isOrphan: !isAlive(record.owner) }];
+  });
 }
 
 /** Processes first: what is cleaned afterwards stays clean. */
