@@ -36,7 +36,7 @@ function writeProgram(root: string): void {
     'src/cli/main.ts':
       "declare const CLAWHOLD_VERSION: string, CLAWHOLD_COMMIT: string;\nvoid import('../show/show.ts').then(async ({ show }) => {\n  console.log(`${CLAWHOLD_VERSION}+${CLAWHOLD_COMMIT}`);\n  console.log(await show());\n});\n",
     'src/show/show.ts':
-      "import { readFileSync } from 'node:fs';\nimport path from 'node:path';\nimport { parse } from 'yaml';\nexport async function show(): Promise<string> {\n  const { rgPath } = await import('@vscode/ripgrep');\n  return `${parse(readFileSync(path.join(import.meta.dirname, 'words/hello.yaml'), 'utf8')).hello} ${rgPath}`;\n}\n",
+      "import { readFileSync } from 'node:fs';\nimport path from 'node:path';\nimport { parse } from 'yaml';\nexport async function show(): Promise<string> {\n  const { rgPath } = await import('@vscode/ripgrep');\n  const { basename } = await import('node:path');\n  if (basename('a/b') !== 'b') throw new Error('a built-in that is loaded lazily is not there');\n  return `${parse(readFileSync(path.join(import.meta.dirname, 'words/hello.yaml'), 'utf8')).hello} ${rgPath}`;\n}\n",
     'src/show/words/hello.yaml': 'hello: world\n',
     'src/show/README.md': 'not shipped\n',
     'src/show/show.test.ts': 'not code\n',

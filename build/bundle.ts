@@ -37,6 +37,8 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
     format: 'cjs',
     platform: 'node',
     target: 'node24',
+    // A built-in is then required like any other: a script that was compiled earlier has nobody to ask for modules.
+    supported: { 'dynamic-import': false },
     // Names stay, so that a stack trace can be read.
     minifySyntax: true,
     minifyWhitespace: true,
