@@ -72,6 +72,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   cli: {
     purpose: 'The front door: one file a command, and the only place where rooms are wired.',
     mayImport: ['*'],
+    mayLoad: ['node:child_process'],
   },
 };
 

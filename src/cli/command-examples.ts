@@ -29,6 +29,7 @@ export const commandExamples: Readonly<Record<string, readonly string[]>> = {
   'broker grants': ['clawhold broker grants --agent main'],
   'broker revoke': ['clawhold broker revoke --run RUN --reason "it looks odd"', 'clawhold broker revoke --tool http.fetch'],
   'broker restore': ['clawhold broker restore --tool http.fetch'],
+  serve: ['clawhold serve', 'clawhold serve --port 0 --executors 2 --json'],
   'cron add': [
     'clawhold cron add --agent main --cron "0 2 * * *" --timezone Europe/Berlin --message "Tidy up."',
     'clawhold cron add --every 1h --message "Look for new mail." --notify-file reports/mail.md',

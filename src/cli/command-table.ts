@@ -69,5 +69,10 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/doctor.ts'),
   },
   { name: 'config', summary: 'get, set and validate configuration', load: async () => await import('./commands/config.ts') },
+  {
+    name: 'serve',
+    summary: 'accept work over HTTP and from schedules, and run it',
+    load: async () => await import('./commands/serve.ts'),
+  },
   { name: 'demo', summary: 'watch an agent work on a folder, in a throw-away home', load: async () => await import('./commands/demo.ts') },
 ];

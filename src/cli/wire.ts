@@ -6,6 +6,8 @@ import { FixRequestError } from '../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../contracts/ids.ts';
 import { createMemo } from '../contracts/memo.ts';
 import type { ModelClient } from '../contracts/model.ts';
+import type { Ledger } from '../governance/ledger.ts';
+import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
 import type { RunSandbox } from '../worker/worker-context.ts';
@@ -48,17 +50,19 @@ export interface WireOptions {
   readonly tenant?: TenantId;
   /** Of a process that lives long: drivers and warm sandboxes for all its runs. Its owner closes it. Default: no warm ones. */
   readonly sandboxPool?: SandboxesOfProcess;
+  /** Of a process that works for several tenants: opened once, and closed by whoever opened them. */
+  readonly shared?: { readonly database: Database; readonly ledger: () => Promise<Ledger> };
 }
 
 /** Wires one installation as one tenant sees it; opens nothing yet. */
-export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool }: WireOptions): App {
+export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool, shared }: WireOptions): App {
   const stack = new AsyncDisposableStack();
   const base = { env, cwd, tenant, userDir: userDirOf(env), notices: [] as string[] };
   const files = fileParts(base);
   const app: App = {
     ...base,
     ...files,
-    ...storeParts(stack, base, files.home),
+    ...storeParts({ stack, shared }, base, files.home),
     redactor: once(async () => {
       const [{ createRedactor }, { secretsOf }] = await Promise.all([import('../governance/redact.ts'), import('../models/open-model.ts')]);
       const held = [...secretsOf(await files.llm(), env), ...(await keptSecrets(app))];
@@ -181,17 +185,20 @@ function fileParts({ env, cwd, tenant, notices }: Base): Pick<App, 'home' | 'con
 }
 
 function storeParts(
-  stack: AsyncDisposableStack,
+  { stack, shared }: { readonly stack: AsyncDisposableStack; readonly shared: WireOptions['shared'] },
   { tenant, userDir }: Base,
   home: App['home'],
 ): Pick<App, 'database' | 'runs' | 'approvals' | 'sessions' | 'ledger'> {
-  const database = once(async () => stack.use((await import('../state/database.ts')).openDatabase((await home()).databaseFile)));
+  const database = once(
+    async () => shared?.database ?? stack.use((await import('../state/database.ts')).openDatabase((await home()).databaseFile)),
+  );
   return {
     database,
     runs: once(async () => (await import('../state/runs.ts')).openRuns(await database(), tenant)),
     approvals: once(async () => (await import('../state/approvals.ts')).openApprovals(await database(), tenant)),
     sessions: once(async () => (await import('../state/sessions.ts')).openSessions(await database(), tenant)),
     ledger: once(async () => {
+      if (shared !== undefined) return await shared.ledger();
       const { openLedger } = await import('../governance/ledger.ts');
       const keyFile = path.join(userDir, 'keys', 'ledger.ed25519');
       return stack.use(await openLedger({ dir: (await home()).ledgerDir(tenant), keyFile, clock: systemClock }));

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { boundaryClasses } from './isolation.ts';
 import { runLimits } from './run.ts';
+import { serveConfig } from './serve-config.ts';
 import { agentSchedule } from './schedule.ts';
 
 /**
@@ -70,6 +71,8 @@ export const clawholdConfig = z.strictObject({
       patterns: z.array(z.strictObject({ name, regex: z.string() })),
     }),
   ),
+  /** `clawhold serve`. */
+  serve: z.optional(serveConfig),
 });
 export type ClawholdConfig = z.infer<typeof clawholdConfig>;
 

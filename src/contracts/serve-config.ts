@@ -1,62 +1,68 @@
 import * as z from 'zod/mini';
 
-const whole = z.number().check(z.int(), z.positive());
+/** `serve:` in `clawhold.yaml`. Everything has a safe default; an empty object is `clawhold serve` as it comes. Built when it is first used. */
+export const serveConfig = z.lazy(() => makeServeConfig());
 
-/** `serve:` in `clawhold.yaml`. Everything has a safe default; an empty object is `clawhold serve` as it comes. */
-export const serveConfig = z.strictObject({
-  /** Default 127.0.0.1. Others only as the invariant on listeners allows. */
-  host: z.optional(z.string()),
-  /** Default 8787; 0 takes any free one. */
-  port: z.optional(z.number().check(z.int(), z.nonnegative(), z.maximum(65_535))),
-  /** Host names that requests may name beside the loopback's, against DNS rebinding. */
-  hosts: z.optional(z.array(z.string())),
-  executors: z.optional(
-    z.strictObject({
-      /** Runs at the same time in the server's own process. Default 8. */
-      concurrency: z.optional(whole),
-      /** Child processes beside it; with some, the server itself executes nothing. Default 0. */
-      processes: z.optional(z.number().check(z.int(), z.nonnegative(), z.maximum(256))),
-      /** Of one child process: mebibytes. Default 512. */
-      memoryMb: z.optional(whole),
-      /** A child without work ends after so many seconds, and starts again when work arrives. Absent: it stays. */
-      idleSeconds: z.optional(whole),
-    }),
-  ),
-  queue: z.optional(
-    z.strictObject({
-      /** How long a lease holds without a heartbeat. Default 30. */
-      leaseSeconds: z.optional(z.number().check(z.positive())),
-      /** After so many deliveries a task is dead. Default 5. */
-      maxDeliveries: z.optional(whole),
-    }),
-  ),
-  /** How long a stop waits for running work before it parks it. Default 30. */
-  drainSeconds: z.optional(z.number().check(z.nonnegative())),
-  webhooks: z.optional(
-    z.strictObject({
-      /** By name: which agent a signed POST to /hooks/NAME starts. Absent: there is no such route. */
-      triggers: z.record(
-        z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/)),
-        z.strictObject({
-          tenant: z.optional(z.string()),
-          agent: z.string(),
-          /** Name of the secret that signs: HMAC-SHA-256 over time and body. */
-          secret: z.string(),
-          /** Addresses that may call, as CIDR. Default loopback only. */
-          from: z.optional(z.array(z.string())),
-          /** Default 10. */
-          perMinute: z.optional(whole),
-          message: z.optional(z.string()),
-        }),
-      ),
-    }),
-  ),
-  telemetry: z.optional(
-    z.strictObject({
-      /** OTLP over HTTP; the environment's OTEL_EXPORTER_OTLP_ENDPOINT counts too. Absent: no traces are made. */
-      endpoint: z.optional(z.url()),
-      logLevel: z.optional(z.enum(['debug', 'info', 'warn', 'error'])),
-    }),
-  ),
-});
+function makeServeConfig() {
+  const whole = z.number().check(z.int(), z.positive());
+  return z.strictObject({
+    /** Default 127.0.0.1. Others only as the invariant on listeners allows. */
+    host: z.optional(z.string()),
+    /** Default 8787; 0 takes any free one. */
+    port: z.optional(z.number().check(z.int(), z.nonnegative(), z.maximum(65_535))),
+    /** Host names that requests may name beside the loopback's, against DNS rebinding. */
+    hosts: z.optional(z.array(z.string())),
+    executors: z.optional(
+      z.strictObject({
+        /** Runs at the same time in the server's own process. Default 8. */
+        concurrency: z.optional(whole),
+        /** Child processes beside it; with some, the server itself executes nothing. Default 0. */
+        processes: z.optional(z.number().check(z.int(), z.nonnegative(), z.maximum(256))),
+        /** Of one child process: mebibytes. Default 512. */
+        memoryMb: z.optional(whole),
+        /** A child without work ends after so many seconds, and starts again when work arrives. Absent: it stays. */
+        idleSeconds: z.optional(whole),
+      }),
+    ),
+    queue: z.optional(
+      z.strictObject({
+        /** How long a lease holds without a heartbeat. Default 30. */
+        leaseSeconds: z.optional(z.number().check(z.positive())),
+        /** After so many deliveries a task is dead. Default 5. */
+        maxDeliveries: z.optional(whole),
+      }),
+    ),
+    /** How long a stop waits for running work before it parks it. Default 30. */
+    drainSeconds: z.optional(z.number().check(z.nonnegative())),
+    webhooks: z.optional(webhooks()),
+    telemetry: z.optional(
+      z.strictObject({
+        /** OTLP over HTTP; the environment's OTEL_EXPORTER_OTLP_ENDPOINT counts too. Absent: no traces are made. */
+        endpoint: z.optional(z.url()),
+        logLevel: z.optional(z.enum(['debug', 'info', 'warn', 'error'])),
+      }),
+    ),
+  });
+}
+function webhooks() {
+  const whole = z.number().check(z.int(), z.positive());
+  return z.strictObject({
+    /** By name: which agent a signed POST to /hooks/NAME starts. Absent: there is no such route. */
+    triggers: z.record(
+      z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/)),
+      z.strictObject({
+        tenant: z.optional(z.string()),
+        agent: z.string(),
+        /** Name of the secret that signs: HMAC-SHA-256 over time and body. */
+        secret: z.string(),
+        /** Addresses that may call, as CIDR. Default loopback only. */
+        from: z.optional(z.array(z.string())),
+        /** Default 10. */
+        perMinute: z.optional(whole),
+        message: z.optional(z.string()),
+      }),
+    ),
+  });
+}
+
 export type ServeConfig = z.infer<typeof serveConfig>;

@@ -78,9 +78,10 @@ async function answer(
     await resumeWithCli(context, approval.run, {});
     return;
   }
-  printResult(
-    io,
-    { approval: approval.id, state, run: approval.run },
-    `${approval.id} is ${state}. Continue the run with: clawhold runs resume ${approval.run}`,
-  );
+  const { resumeOnQueue } = await import('../resume-on-queue.ts');
+  const isQueued = await resumeOnQueue(app, localUser(context), { run: approval.run, approval: approval.id });
+  const next = isQueued
+    ? `Run ${approval.run} goes on where it is served ("clawhold serve").`
+    : `Continue the run with: clawhold runs resume ${approval.run}`;
+  printResult(io, { approval: approval.id, state, run: approval.run, isQueued }, `${approval.id} is ${state}. ${next}`);
 }

@@ -1,0 +1,38 @@
+import type { App } from './app.ts';
+import { serveExecutor } from './serve/executor-parts.ts';
+import { openInstallation } from './serve/open-installation.ts';
+import { openServeTools } from './serve/serve-tools.ts';
+
+/** An executor in a process of its own, started by a server. */
+export interface ServedExecutor extends AsyncDisposable {
+  /** Milliseconds without work. */
+  idleMs(): number;
+  /** From the configuration; undefined: it stays. */
+  readonly idleSeconds: number | undefined;
+  blame(error: unknown): boolean;
+  /** Waits so long for what is at work, then gives it back. */
+  drain(waitMs: number): Promise<void>;
+  readonly drainSeconds: number;
+}
+
+/** Opens queue and database for itself and takes one task at a time. */
+export async function openServedExecutor(app: App): Promise<ServedExecutor> {
+  await using opening = new AsyncDisposableStack();
+  const installation = opening.use(await openInstallation(app));
+  const tools = await openServeTools(opening, { installation, env: app.env, role: 'executor' });
+  const executor = serveExecutor({ ...tools, installation, concurrency: 1, publish: () => {} });
+  executor.start();
+  const stack = opening.move();
+  const { executors, drainSeconds = 30 } = installation.serve();
+  return {
+    idleMs: () => executor.idleMs(),
+    idleSeconds: executors?.idleSeconds,
+    blame: (error) => executor.blame(error),
+    drain: async (waitMs) => await executor.drain(waitMs),
+    drainSeconds,
+    [Symbol.asyncDispose]: async () => {
+      await executor.drain(0);
+      await stack.disposeAsync();
+    },
+  };
+}

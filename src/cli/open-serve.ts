@@ -1,0 +1,176 @@
+import { systemClock } from '../contracts/clock.ts';
+import { FixRequestError } from '../contracts/errors.ts';
+import type { ServeConfig } from '../contracts/serve-config.ts';
+import { openGateway } from '../gateway/open-gateway.ts';
+import type { ReadinessCheck } from '../gateway/gateway-context.ts';
+import { openRunFeed, type OpenRunFeed } from '../state/run-feed.ts';
+import { openRuns } from '../state/runs.ts';
+import { claimServe, readServeState, type ServeClaim } from '../state/serve-file.ts';
+import { superviseExecutors } from '../worker/supervise-executors.ts';
+import type { App } from './app.ts';
+import { buildId, version } from './build-id.ts';
+import { openAdmission } from './open-admission.ts';
+import { startExecutor } from './serve/executor-process.ts';
+import { defaultConcurrency, serveExecutor } from './serve/executor-parts.ts';
+import { addGauges } from './serve/gauges.ts';
+import { gatewayContext } from './serve/gateway-parts.ts';
+import { openInstallation, type Installation } from './serve/open-installation.ts';
+import { checkReadiness } from './serve/readiness.ts';
+import { serveScheduler } from './serve/scheduler-parts.ts';
+import { openServeTools, type ServeTools } from './serve/serve-tools.ts';
+import { startSweeps } from './serve/sweeps.ts';
+
+/** What flags say instead of `serve:` in clawhold.yaml. */
+export interface ServeFlags extends Pick<ServeConfig, 'host' | 'port'> {
+  readonly processes?: number;
+}
+
+export interface Served extends AsyncDisposable {
+  /** Where the gateway listens. */
+  readonly url: string;
+  /** Reads the configuration again, for new runs; one that is wrong changes nothing. */
+  reload(): Promise<void>;
+  /** Stops the run in which an error was thrown that nobody caught, and logs it. */
+  blame(error: unknown): void;
+}
+
+/** Who works on tasks: this process, or children of it. */
+interface Workers extends AsyncDisposable {
+  readonly slots: () => { readonly busy: number; readonly all: number };
+  readonly readiness: () => ReadinessCheck;
+  blame(error: unknown): boolean;
+  readonly pids: () => readonly number[];
+}
+
+const defaultDrainSeconds = 30;
+
+/**
+ * The whole of Clawhold in one process: gateway, scheduler, queue and executors, for all tenants of a home.
+ *
+ * Disposing it stops accepting first, then finishes or gives back what is at work, then closes.
+ * @throws FixRequestError when another process serves this home, or the configuration or the address is wrong.
+ */
+export async function openServe(app: App, flags: ServeFlags = {}): Promise<Served> {
+  await using opening = new AsyncDisposableStack();
+  const claim = opening.use(claimHome((await app.home()).dir));
+  const installation = opening.use(await openInstallation(app));
+  const tools = await openServeTools(opening, { installation, env: app.env, role: 'server' });
+  const { home, database, appOf, serve } = installation;
+  const feed = opening.use(openRunFeed({ home, runs: openRuns(database) }));
+  const maxDeliveries = serve().queue?.maxDeliveries;
+  const common = { home, database, appOf, clock: systemClock, queue: tools.queue, log: tools.log };
+  const admission = openAdmission({ ...common, ...(maxDeliveries === undefined ? {} : { maxDeliveries }) });
+  const parts = { ...tools, installation, admission };
+  const news: { announce?: () => Promise<void> } = {};
+  const workers = opening.use(startWorkers({ ...parts, app, feed, flags, changed: async () => await news.announce?.() }));
+  opening.use(startSweeps(parts));
+  const readiness = async (): Promise<readonly ReadinessCheck[]> => await checkReadiness(parts, workers.readiness);
+  addGauges({ ...parts, feed, slots: workers.slots, readiness });
+  const listen = { ...serve(), ...flags };
+  const gateway = await openGateway(gatewayContext({ ...parts, feed, listen, readiness }));
+  opening.defer(async () => await gateway.close());
+  const scheduler = serveScheduler(parts);
+  const { url } = await gateway.listen();
+  scheduler.start();
+  opening.defer(async () => await scheduler.stop());
+  news.announce = announcer(claim, { url, workers });
+  await news.announce();
+  tools.log.info('serving', { url, version: version() });
+  const stack = opening.move();
+  return {
+    url,
+    reload: async () => await reload({ installation, ...tools }),
+    blame: (error) => blame(tools, workers, error),
+    [Symbol.asyncDispose]: async () => {
+      tools.log.info('stopping');
+      await stack.disposeAsync();
+    },
+  };
+}
+
+function claimHome(dir: string): ServeClaim {
+  const claim = claimServe(dir);
+  if (claim !== undefined) return claim;
+  const { facts } = readServeState(dir);
+  const who = facts === undefined ? 'another process' : `process ${facts.pid}, at ${facts.url}`;
+  throw new FixRequestError(
+    'cli.already-served',
+    `The home ${dir} is served already by ${who}. Use that server, or stop it first${facts === undefined ? '' : ` (kill ${facts.pid})`}.`,
+  );
+}
+
+function announcer(claim: ServeClaim, { url, workers }: { readonly url: string; readonly workers: Workers }): () => Promise<void> {
+  const startedMs = systemClock.now();
+  return async () => {
+    const executorPids = [...workers.pids()];
+    const children = executorPids.length === 0 ? {} : { executorPids };
+    await claim.announce({ pid: process.pid, url, startedMs, version: version(), build: buildId(), ...children });
+  };
+}
+
+interface WorkerParts extends ServeTools {
+  readonly app: App;
+  readonly installation: Installation;
+  readonly feed: OpenRunFeed;
+  readonly flags: ServeFlags;
+  /** Called when child processes came or went. */
+  readonly changed: () => Promise<void>;
+}
+
+function startWorkers(parts: WorkerParts): Workers {
+  const { installation, flags } = parts;
+  const { executors, drainSeconds = defaultDrainSeconds } = installation.serve();
+  const processes = flags.processes ?? executors?.processes ?? 0;
+  return processes > 0 ? childWorkers(parts, processes, drainSeconds) : ownWorkers(parts, drainSeconds);
+}
+
+function ownWorkers(parts: WorkerParts, drainSeconds: number): Workers {
+  const { installation, feed } = parts;
+  const concurrency = installation.serve().executors?.concurrency ?? defaultConcurrency;
+  const executor = serveExecutor({ ...parts, concurrency, publish: (run, event) => feed.publish(run, event) });
+  executor.start();
+  return {
+    slots: () => ({ busy: executor.busy, all: concurrency }),
+    readiness: () => ({ name: 'executors', isReady: true }),
+    blame: (error) => executor.blame(error),
+    pids: () => [],
+    [Symbol.asyncDispose]: async () => await executor.drain(drainSeconds * 1000),
+  };
+}
+
+function childWorkers(parts: WorkerParts, count: number, drainSeconds: number): Workers {
+  const { app, installation, log, queue, metrics } = parts;
+  const { memoryMb = 512, idleSeconds } = installation.serve().executors ?? {};
+  const supervisor = superviseExecutors({
+    queue,
+    count,
+    log,
+    metrics,
+    stopMs: drainSeconds * 1000 + 15_000,
+    start: (slot) => startExecutor({ env: app.env, cwd: app.cwd, memoryMb, slot }),
+    changed: () => void parts.changed().catch(() => undefined),
+  });
+  return {
+    slots: () => ({ busy: 0, all: supervisor.pids.length }),
+    readiness: () => ({ name: 'executors', isReady: idleSeconds !== undefined || supervisor.pids.length > 0 }),
+    blame: () => false,
+    pids: () => supervisor.pids,
+    [Symbol.asyncDispose]: async () => await supervisor.stop(),
+  };
+}
+
+async function reload({ installation, log }: ServeTools & { readonly installation: Installation }): Promise<void> {
+  try {
+    await installation.reload();
+    log.setLevel(installation.serve().telemetry?.logLevel ?? 'info');
+    log.info('the configuration was read again; new runs begin with it');
+  } catch (error) {
+    const { code, message } = error as { readonly code?: string; readonly message: string };
+    log.error('the configuration is wrong; the old one stays in force', { code, reason: message });
+  }
+}
+
+function blame({ log }: ServeTools, workers: Workers, error: unknown): void {
+  if (workers.blame(error)) return;
+  log.error('an error was thrown that nobody caught', { reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+}

@@ -1,0 +1,54 @@
+import os from 'node:os';
+import type { RunEvent } from '../../agent/run-events.ts';
+import type { RunId, TenantId } from '../../contracts/ids.ts';
+import { openRuns } from '../../state/runs.ts';
+import { openSessions } from '../../state/sessions.ts';
+import { openExecutor, type Executor } from '../../worker/execute-tasks.ts';
+import type { ItemOutcome } from '../../worker/worker-context.ts';
+import type { Installation } from './open-installation.ts';
+import type { ServeTools } from './serve-tools.ts';
+
+export const defaultConcurrency = 8;
+const defaultLeaseSeconds = 30;
+
+export interface ExecutorParts extends ServeTools {
+  readonly installation: Installation;
+  readonly concurrency: number;
+  /** Parts of texts go to who listens in this process. */
+  readonly publish: (run: { readonly tenant: TenantId; readonly run: RunId }, event: RunEvent) => void;
+}
+
+/** An executor of one installation, for all its tenants. */
+export function serveExecutor(parts: ExecutorParts): Executor {
+  const { installation, queue, log, metrics, tracer, concurrency } = parts;
+  return openExecutor({
+    queue,
+    name: `${os.hostname()}-${process.pid}`,
+    concurrency,
+    leaseMs: (installation.serve().queue?.leaseSeconds ?? defaultLeaseSeconds) * 1000,
+    log,
+    metrics,
+    tracer,
+    workerOf: async (tenant) => await installation.workerOf(tenant),
+    publish: (run, event) => {
+      countEvent(parts, run.tenant, event);
+      parts.publish(run, event);
+    },
+    settled: async (tenant, outcome) => recordSettled(parts, tenant, outcome),
+  });
+}
+
+function countEvent({ metrics }: ExecutorParts, tenant: TenantId, event: RunEvent): void {
+  if (event.type === 'tool.decision') metrics.count('tool_calls_total', { tenant, tool: event.tool, decision: event.verdict });
+}
+
+function recordSettled({ installation: { database }, metrics }: ExecutorParts, tenant: TenantId, { run }: ItemOutcome): void {
+  const row = openRuns(database, tenant).get(run);
+  if (row === undefined) return;
+  openSessions(database, tenant).setLastRun(row.session, row.id);
+  if (row.state === 'waiting') return;
+  const { model } = row;
+  metrics.count('model_tokens_total', { tenant, model, direction: 'input' }, row.inputTokens);
+  metrics.count('model_tokens_total', { tenant, model, direction: 'output' }, row.outputTokens);
+  metrics.count('model_cost_usd_total', { tenant, model }, (row.costMicroUsd ?? 0) / 1e6);
+}

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import type { ExecutorProcess } from '../../worker/supervise-executors.ts';
+import type { Env } from '../app.ts';
+
+export interface StartExecutorOptions {
+  readonly env: Env;
+  readonly cwd: string;
+  readonly memoryMb: number;
+  readonly slot: number;
+}
+
+/** What a child says before it ends of itself. */
+export const idleMessage = 'idle';
+
+/**
+ * Starts this program once more, as an executor. It ends when this process does: the channel between them closes with
+ * whichever dies.
+ */
+export function startExecutor({ env, cwd, memoryMb, slot }: StartExecutorOptions): ExecutorProcess {
+  const main = process.argv[1] ?? '';
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, `--max-old-space-size=${memoryMb}`, main, 'serve', '--role', 'executor', '--slot', String(slot)],
+    { cwd, env: { ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+  );
+  let why: string | undefined;
+  child.on('message', (message) => {
+    if (message === idleMessage) why = idleMessage;
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(why ?? (signal === null ? `exit ${code}` : signal)));
+  });
+  return { pid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM'), kill: () => void child.kill('SIGKILL') };
+}

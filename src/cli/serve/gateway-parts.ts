@@ -1,0 +1,84 @@
+import { systemClock } from '../../contracts/clock.ts';
+import type { AgentId, TenantId } from '../../contracts/ids.ts';
+import { admit, type AdmitContext } from '../../control/admit.ts';
+import { admitResume } from '../../control/admit-resume.ts';
+import { verifyLedger } from '../../governance/verify-ledger.ts';
+import type { AgentsDoor, AgentSummary, GatewayContext } from '../../gateway/gateway-context.ts';
+import { openApprovals } from '../../state/approvals.ts';
+import { openKeptAnswers } from '../../state/kept-answers.ts';
+import type { OpenRunFeed } from '../../state/run-feed.ts';
+import { openRuns } from '../../state/runs.ts';
+import { openSessions } from '../../state/sessions.ts';
+import { openTokens } from '../../state/tokens.ts';
+import { listAgents, loadAgent } from '../../worker/load-agent.ts';
+import { buildId } from '../build-id.ts';
+import { inspectAgent } from '../inspect-agent.ts';
+import { askToStop } from '../stop-run.ts';
+import type { Installation } from './open-installation.ts';
+import type { ServeTools } from './serve-tools.ts';
+
+export interface GatewayParts extends ServeTools {
+  readonly installation: Installation;
+  readonly admission: AdmitContext;
+  readonly feed: OpenRunFeed;
+  readonly listen: GatewayContext['serve'];
+  readonly readiness: GatewayContext['readiness'];
+}
+
+/** Everything that the gateway needs, on one installation. */
+export function gatewayContext(parts: GatewayParts): GatewayContext {
+  const { installation, admission, feed, log, metrics, tracer, queue } = parts;
+  const { home, database, tenants } = installation;
+  const runs = openRuns(database);
+  const tokens = openTokens(database);
+  return {
+    serve: parts.listen,
+    build: buildId(),
+    home,
+    clock: systemClock,
+    log,
+    tracer,
+    metrics,
+    authenticate: (secret, nowMs) => tokens.authenticate(secret, nowMs),
+    quotasOf: (tenant) => tenants.get(tenant)?.config.quotas ?? {},
+    admit: async (principal, request) => await admit(admission, principal, request),
+    resume: async (principal, request) => await admitResume(admission, principal, request),
+    stopRun: async (_principal, id) => {
+      const row = runs.get(id);
+      return row === undefined ? 'not-running' : await askToStop({ home, runs, queue, nowMs: systemClock.now() }, row);
+    },
+    runs,
+    sessions: openSessions(database),
+    approvals: openApprovals(database),
+    agents: agentsDoor(installation),
+    feed,
+    kept: openKeptAnswers(database),
+    verifyLedger: async (tenant) => await verifyLedger(home.ledgerDir(tenant)),
+    readiness: parts.readiness,
+    metricsText: async () => await metrics.text(),
+  };
+}
+
+/** An agent whose files are wrong is not listed: whoever repairs it sees why with "clawhold agents validate". */
+function agentsDoor({ home, appOf }: Installation): AgentsDoor {
+  const summary = async (tenant: TenantId, agent: AgentId): Promise<AgentSummary | undefined> => {
+    // silent-ok: a broken agent cannot be started, so it is not offered.
+    const loaded = await loadAgent(home, { tenant, agent }).catch(() => undefined);
+    if (loaded === undefined) return undefined;
+    return { agent, description: loaded.config.description ?? '', grants: Object.keys(loaded.config.grants ?? {}) };
+  };
+  return {
+    list: async (tenant) => {
+      const names = (await listAgents(home, tenant)) as AgentId[];
+      return (await Promise.all(names.map(async (name) => await summary(tenant, name)))).filter((one) => one !== undefined);
+    },
+    show: async (tenant, agent) => {
+      const short = await summary(tenant, agent);
+      if (short === undefined) return undefined;
+      const app = appOf(tenant);
+      const facts = await inspectAgent(app, agent);
+      const model = facts.config.model ?? (await app.config()).model ?? null;
+      return { ...short, model, tools: facts.tools, promptBytes: facts.promptBytes };
+    },
+  };
+}

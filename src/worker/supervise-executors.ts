@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '../contracts/log.ts';
+import type { Metrics } from '../contracts/metrics.ts';
+import type { Queue } from '../state/queue.ts';
+
+/** One executor in a process of its own. */
+export interface ExecutorProcess {
+  readonly pid: number;
+  /** Resolves with why it ended: `idle` when it had nothing to do for long, `stopped` when it was told to, else its death. */
+  readonly ended: Promise<string>;
+  /** Asks it to give back what it cannot finish soon, and to end. */
+  stop(): void;
+  kill(): void;
+}
+
+export interface SuperviseContext {
+  readonly queue: Pick<Queue, 'waitForWork' | 'counts'>;
+  readonly count: number;
+  readonly start: (slot: number) => ExecutorProcess;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** How long a process may take to end after it was asked to. */
+  readonly stopMs: number;
+  /** Between two deaths soon after each other: doubled each time. Default 250 ms. */
+  readonly backoffMs?: number;
+  readonly changed?: (pids: readonly number[]) => void;
+}
+
+export interface Supervisor {
+  readonly pids: readonly number[];
+  /** Resolves when all of them have ended. */
+  stop(): Promise<void>;
+}
+
+const longestBackoffMs = 30_000;
+/** One that lived so long died of something else than its start. */
+const soundMs = 60_000;
+
+/**
+ * Keeps executor processes alive: one that dies is started again, later each time it dies soon; one that ended for lack
+ * of work is started when there is some, as many as there are tasks.
+ */
+export function superviseExecutors(ctx: SuperviseContext): Supervisor {
+  const stopped = new AbortController();
+  const running = new Map<number, ExecutorProcess>();
+  const changed = (): void => ctx.changed?.([...running.values()].map(({ pid }) => pid));
+  const slots = Array.from(
+    { length: ctx.count },
+    async (_, slot) => await keepSlot(ctx, { slot, running, changed, signal: stopped.signal }),
+  );
+  return {
+    get pids() {
+      return [...running.values()].map(({ pid }) => pid);
+    },
+    stop: async () => {
+      stopped.abort();
+      for (const one of running.values()) one.stop();
+      const late = setTimeout(() => {
+        for (const one of running.values()) one.kill();
+      }, ctx.stopMs);
+      await Promise.all(slots);
+      clearTimeout(late);
+    },
+  };
+}
+
+interface Slot {
+  readonly slot: number;
+  readonly running: Map<number, ExecutorProcess>;
+  readonly changed: () => void;
+  readonly signal: AbortSignal;
+}
+
+async function keepSlot(ctx: SuperviseContext, { slot, running, changed, signal }: Slot): Promise<void> {
+  const first = ctx.backoffMs ?? 250;
+  for (let backoffMs = first; !signal.aborted;) {
+    const startedMs = performance.now();
+    const child = ctx.start(slot);
+    running.set(slot, child);
+    changed();
+    const why = await child.ended;
+    running.delete(slot);
+    changed();
+    if (signal.aborted) return;
+    if (why === 'idle') {
+      await waitForTasks(ctx, { slot, running, signal });
+      continue;
+    }
+    ctx.metrics.count('executor_restarts_total', { reason: why });
+    ctx.log.error('an executor process died and is started again', { reason: why, executor_pid: child.pid });
+    backoffMs = performance.now() - startedMs > soundMs ? first : Math.min(longestBackoffMs, backoffMs * 2);
+    // silent-ok: a wait that is given up is over.
+    await delay(backoffMs / 2, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Slots take their turn, so that one task wakes one process. */
+async function waitForTasks(ctx: SuperviseContext, { slot, running, signal }: Omit<Slot, 'changed'>): Promise<void> {
+  while (!signal.aborted) {
+    await ctx.queue.waitForWork({}, 60_000, signal);
+    const counts = await ctx.queue.counts();
+    const ready = counts.reduce((sum, { ready: some, isPaused }) => sum + (isPaused ? 0 : some), 0);
+    const idleBefore = Array.from({ length: slot }, (_, other) => other).filter((other) => !running.has(other)).length;
+    if (ready > idleBefore) return;
+    // silent-ok: a wait that is given up is over.
+    await delay(100, undefined, { signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { startOpenAiServer } from '../servers/openai-server.ts';
+import { newInstallation } from './installation.ts';
+import { serveHome } from './served.ts';
+
+test('a message over HTTP becomes a run with output and record, and SIGTERM ends the server cleanly', async () => {
+  await using server = await startOpenAiServer({ respond: () => ({ text: 'hello to you' }) });
+  using one = newInstallation({ openAi: server.baseUrl });
+  await using served = await serveHome(one);
+
+  const run = await served.post('hello');
+  const ended = await served.reached(run, 'done', 'failed');
+  const refused = await fetch(`${served.url}/api/v1/runs`, { method: 'POST' });
+  const ready = await fetch(`${served.url}/readyz`);
+  served.child.kill('SIGTERM');
+  const { code, stderr } = await served.done;
+
+  assert.deepEqual([ended.state, ended.output], ['done', 'hello to you'], JSON.stringify(ended));
+  assert.deepEqual([refused.status, ready.status], [401, 200]);
+  assert.equal(code, 0, stderr);
+  assert.ok(
+    stderr.split('\n').some((line) => line.includes('"run settled"') && line.includes(run) && line.includes('"tenant_id":"default"')),
+  );
+  assert.equal((await one.cli(['audit', 'verify', '--bundles'])).code, 0);
+  assert.equal((await one.cli(['runs', 'list', '--json'])).json.runs[0].door, 'http');
+});
+
+test('a second server of one home says who serves it, and ends', async () => {
+  using one = newInstallation();
+  await using served = await serveHome(one);
+
+  const second = await one.cli(['serve', '--port', '0', '--json']);
+
+  assert.equal(second.code, 2);
+  assert.equal(second.json.error.code, 'cli.already-served');
+  assert.match(second.json.error.message, new RegExp(`process ${served.child.pid}, at ${served.url}`));
+});
+
+test('SIGHUP: a wrong configuration changes nothing and is logged, a right one holds for new runs, and no request is dropped', async () => {
+  await using server = await startOpenAiServer({ respond: ({ body }) => ({ text: String(body['model']) }) });
+  using one = newInstallation({ openAi: server.baseUrl });
+  await using served = await serveHome(one);
+  let stderr = '';
+  served.child.stderr?.on('data', (text: string) => void (stderr += text));
+  const logged = async (text: string): Promise<void> => {
+    while (!stderr.includes(text)) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  const say = async (): Promise<string> => (await served.reached(await served.post('hello'), 'done', 'failed')).output;
+  const statuses = new Set<number>();
+  const stop = new AbortController();
+  const client = (async () => {
+    while (!stop.signal.aborted) statuses.add((await served.ask('GET', '/api/v1/runs')).status);
+  })();
+
+  const before = await say();
+  one.write('.clawhold/clawhold.yaml', 'version: 1\nmodel: test/other\nnonsense: true\n');
+  served.child.kill('SIGHUP');
+  await logged('the old one stays in force');
+  const between = await say();
+  one.write('.clawhold/clawhold.yaml', 'version: 1\nmodel: test/other\n');
+  served.child.kill('SIGHUP');
+  await logged('new runs begin with it');
+  const after = await say();
+  stop.abort();
+  await client;
+
+  assert.deepEqual([before, between, after], ['model', 'model', 'other']);
+  assert.deepEqual([...statuses], [200]);
+});
+
+test('a run that waits for a human over HTTP goes on when the command line answers', async () => {
+  await using server = await startOpenAiServer({
+    turns: [{ toolCalls: [{ name: 'fs_write', args: { path: 'a.md', content: 'x' } }] }, { text: 'written' }],
+  });
+  using one = newInstallation({ openAi: server.baseUrl, agentYaml: 'grants:\n  fs.write: { ask: true }\n' });
+  await using served = await serveHome(one);
+  const run = await served.post('write a.md');
+  await served.reached(run, 'waiting');
+
+  const [question] = (await one.cli(['approvals', 'list', '--json'])).json.approvals;
+  const answered = await one.cli(['approvals', 'approve', question.id]);
+  const ended = await served.reached(run, 'done', 'failed');
+
+  assert.match(answered.stdout, /goes on/);
+  assert.deepEqual([ended.state, ended.output], ['done', 'written']);
+  assert.equal(one.read('workspace/a.md'), 'x');
+});
+
+test('runs in child processes: one that dies is started again and its run goes on, and they end with their server', async () => {
+  let hangs = 1;
+  await using server = await startOpenAiServer({
+    respond: () => (hangs-- > 0 ? { hang: 'before-headers' as const } : { text: 'over' }),
+  });
+  using one = newInstallation({
+    openAi: server.baseUrl,
+    clawholdYaml: 'model: test/model\nserve: { queue: { leaseSeconds: 1 } }\n',
+  });
+  await using served = await serveHome(one, ['--executors', '2']);
+  const facts = (): { readonly executorPids?: readonly number[] } => JSON.parse(fs.readFileSync(path.join(one.home, 'serve.json'), 'utf8'));
+  while ((facts().executorPids?.length ?? 0) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  const run = await served.post('hello');
+  while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+
+  for (const pid of facts().executorPids ?? []) process.kill(pid, 'SIGKILL');
+  const ended = await served.reached(run, 'done', 'failed');
+  while ((facts().executorPids?.length ?? 0) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  const children = facts().executorPids ?? [];
+  served.child.kill('SIGKILL');
+  await served.done;
+
+  assert.equal(ended.state, 'done', JSON.stringify(ended));
+  for (const pid of children) while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
