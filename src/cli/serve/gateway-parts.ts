@@ -8,10 +8,12 @@ import { openApprovals } from '../../state/approvals.ts';
 import { openKeptAnswers } from '../../state/kept-answers.ts';
 import type { OpenRunFeed } from '../../state/run-feed.ts';
 import { openRuns } from '../../state/runs.ts';
+import { openSchedules } from '../../state/schedules.ts';
 import { openSessions } from '../../state/sessions.ts';
 import { openTokens } from '../../state/tokens.ts';
 import { listAgents, loadAgent } from '../../worker/load-agent.ts';
 import { buildId } from '../build-id.ts';
+import { checkNotifyUrl } from '../open-notify-post.ts';
 import { inspectAgent } from '../inspect-agent.ts';
 import { askToStop } from '../stop-run.ts';
 import type { Installation } from './open-installation.ts';
@@ -29,7 +31,6 @@ export interface GatewayParts extends ServeTools {
 export function gatewayContext(parts: GatewayParts): GatewayContext {
   const { installation, admission, feed, log, metrics, tracer, queue } = parts;
   const { home, database, tenants } = installation;
-  const runs = openRuns(database);
   const tokens = openTokens(database);
   return {
     serve: parts.listen,
@@ -40,16 +41,24 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     tracer,
     metrics,
     authenticate: (secret, nowMs) => tokens.authenticate(secret, nowMs),
-    quotasOf: (tenant) => tenants.get(tenant)?.config.quotas ?? {},
+    tenants,
+    tokens,
     admit: async (principal, request) => await admit(admission, principal, request),
     resume: async (principal, request) => await admitResume(admission, principal, request),
-    stopRun: async (_principal, id) => {
+    stopRun: async (principal, id) => {
+      const runs = openRuns(database, principal.tenant);
       const row = runs.get(id);
       return row === undefined ? 'not-running' : await askToStop({ home, runs, queue, nowMs: systemClock.now() }, row);
     },
-    runs,
-    sessions: openSessions(database),
-    approvals: openApprovals(database),
+    stores: (tenant) => ({
+      runs: openRuns(database, tenant),
+      sessions: openSessions(database, tenant),
+      approvals: openApprovals(database, tenant),
+    }),
+    queue,
+    schedules: openSchedules(database),
+    checkNotifyUrl: async (url) => await checkNotifyUrl(url, installation.config().egress?.loopback ?? []),
+    ledger: installation.ledgerOf,
     agents: agentsDoor(installation),
     feed,
     kept: openKeptAnswers(database),

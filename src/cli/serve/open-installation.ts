@@ -10,6 +10,7 @@ import type { Home } from '../../state/home.ts';
 import { openTenants, type Tenants } from '../../state/tenants.ts';
 import type { WorkerContext } from '../../worker/worker-context.ts';
 import type { App } from '../app.ts';
+import { openSandboxPool } from '../open-sandbox-pool.ts';
 import { wire } from '../wire.ts';
 
 /** One installation with all its tenants, for a process that serves it. */
@@ -48,8 +49,9 @@ export async function openInstallation(first: App): Promise<Installation> {
     clock: systemClock,
   }));
   const tenants = openTenants(home);
+  const sandboxPool = stack.use(openSandboxPool());
   const appFor = (tenant: TenantId): App =>
-    wire({ env: first.env, cwd: first.cwd, tenant, shared: { database, ledger: async () => await ledgerOf(tenant) } });
+    wire({ env: first.env, cwd: first.cwd, tenant, sandboxPool, shared: { database, ledger: async () => await ledgerOf(tenant) } });
   let current = await readGeneration(appFor);
   const appOf = (tenant: TenantId): App => {
     const app = current.apps.get(tenant) ?? appFor(tenant);
