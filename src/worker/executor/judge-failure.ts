@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { RunStopped } from '../../agent/run-signal.ts';
 import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import { LeaseLostError } from '../../contracts/lease-lost-error.ts';
@@ -19,17 +20,22 @@ const longestBackoffMs = 60_000;
 const early: ReadonlySet<string> = new Set(['worker.session-busy', 'worker.run-busy', 'worker.run-begun']);
 
 /** By the failure's class: what may pass is tried again, later each time; what will not is the run's end. */
-export function judgeFailure(error: unknown, delivery: number, random: () => number = Math.random): Verdict {
+export function judgeFailure(error: unknown, delivery: number): Verdict {
   if (error instanceof LeaseLostError) return { kind: 'lost' };
   if (error instanceof RunStopped && error.why === 'released')
     return { kind: 'back', delayMs: 0, reason: 'its worker was stopped', isUncounted: true };
-  if (error instanceof ClawholdError && early.has(error.code))
-    return { kind: 'back', delayMs: 100 + random() * 150, reason: error.code, isUncounted: true };
+  if (error instanceof ClawholdError && early.has(error.code)) return soonAgain(error.code);
   if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: error.publicMessage };
   const reason = error instanceof ClawholdError ? `${error.code}: ${error.message}` : `an error that nobody expected: ${reasonOf(error)}`;
-  return { kind: 'back', delayMs: backoffMs(delivery) * (0.5 + random() / 2), reason };
+  return { kind: 'back', delayMs: backoffMs(delivery), reason };
+}
+
+/** Not at the same moment as everybody else who is early. */
+export function soonAgain(reason: string): Verdict {
+  return { kind: 'back', delayMs: randomInt(100, 250), reason, isUncounted: true };
 }
 
 function backoffMs(delivery: number): number {
-  return Math.min(longestBackoffMs, 500 * 2 ** delivery);
+  const most = Math.min(longestBackoffMs, 500 * 2 ** delivery);
+  return randomInt(most / 2, most);
 }

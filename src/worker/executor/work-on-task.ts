@@ -9,7 +9,7 @@ import type { ExecutorContext } from '../execute-tasks.ts';
 import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
 import { advanceRun, runOf, type LeasedWorker } from './advance-run.ts';
 import { holdTask, type HeldTask } from './hold-task.ts';
-import { judgeFailure, type Verdict } from './judge-failure.ts';
+import { judgeFailure, soonAgain, type Verdict } from './judge-failure.ts';
 
 export interface TaskContext extends ExecutorContext {
   /** Sessions at work in this process. */
@@ -129,8 +129,7 @@ async function orGiveUp(ctx: TaskContext, held: HeldTask, work: Promise<Verdict>
 async function inSession(ctx: TaskContext, { payload, worker }: Opened): Promise<Verdict> {
   const session = payload.kind === 'start' ? payload.item.sessionId : worker.runs.get(payload.run)?.session;
   if (session === undefined) return { kind: 'failed', code: 'worker.unknown-run', reason: 'the run is not there any more' };
-  if (ctx.sessions.has(session))
-    return { kind: 'back', delayMs: 100 + Math.random() * 150, reason: 'its session is at work', isUncounted: true };
+  if (ctx.sessions.has(session)) return soonAgain('its session is at work');
   ctx.sessions.add(session);
   try {
     const outcome = await advanceRun(worker, payload, ctx.signal);
