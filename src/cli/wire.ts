@@ -110,7 +110,7 @@ function keptParts({ env }: Base, { home, llm }: Pick<App, 'home' | 'llm'>): Pic
 }
 
 interface ToolWorld {
-  readonly app: () => Pick<App, 'redactor' | 'secrets' | 'broker' | 'ledger' | 'tenant' | 'config'>;
+  readonly app: () => Pick<App, 'redactor' | 'secrets' | 'broker' | 'ledger' | 'tenant' | 'config' | 'database'>;
   readonly pool: () => Promise<SandboxesOfProcess>;
 }
 
@@ -128,11 +128,9 @@ function toolParts(
   const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
   const closed = async (): Promise<string[]> => protectedDirs(await home(), { env, userDir, tenant });
   const sandboxes: App['sandboxes'] = async (image) => {
-    const { placedImage, runtimeDirOf } = await import('./sandboxes.ts');
-    const own = placedImage(image, await rootOf());
-    return await (
-      await pool()
-    ).open({ runtimeDir: runtimeDirOf(env), config: (await config()).sandbox, image: own, root: (await home()).root });
+    const { openTenantSandboxes } = await import('./quota-sandboxes.ts');
+    const place = { env, tenant, image, home: await home(), config: (await config()).sandbox };
+    return await openTenantSandboxes({ ...place, database: await parts().database(), pool: await pool() });
   };
   return {
     sandboxes,
