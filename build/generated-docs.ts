@@ -1,5 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { openApiDocument } from '../src/gateway/openapi.ts';
+import { routeTable } from '../src/gateway/route-table.ts';
 import { rooms } from '../src/rooms.ts';
 import { deniedCalls } from '../src/sandbox/seccomp/system-calls.ts';
 import { toolCodes } from '../src/tools/tool-code.ts';
@@ -21,6 +23,7 @@ export const generatedParts: readonly GeneratedPart[] = [
   { file: 'ARCHITECTURE.md', name: 'rooms', render: renderRooms },
   { file: 'docs/CONTRACTS.md', name: 'error codes', render: renderErrorCodes },
   { file: 'docs/CONTRACTS.md', name: 'tool codes', render: renderToolCodes },
+  { file: 'docs/CONTRACTS.md', name: 'HTTP endpoints', render: renderEndpoints },
   { file: 'docs/sandboxes.md', name: 'system calls', render: renderSystemCalls },
 ];
 
@@ -93,4 +96,40 @@ if (import.meta.main) {
 function renderSystemCalls(): string {
   const rows = deniedCalls.map(({ why, calls }) => `| ${why} | ${calls.map(({ name }) => `\`${name}\``).join(' ')} |`);
   return `| refused with EPERM | calls |\n|---|---|\n${rows.join('\n')}\n`;
+}
+
+interface Shape {
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly required?: readonly string[];
+}
+
+interface Operation {
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Shape }>> };
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Shape }>> }>>;
+}
+
+/** From the same description that the server gives at /openapi.json. */
+function renderEndpoints(): string {
+  const table = routeTable();
+  const paths = openApiDocument(table, '')['paths'] as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  const rows = table.map((route) => {
+    const operation = paths[route.path]![route.method.toLowerCase()]!;
+    const query = (operation.parameters ?? []).filter((one) => one.in === 'query').map(({ name }) => `${name}?`);
+    const body = fieldsOf(operation.requestBody?.content['application/json']?.schema);
+    const request = [...(query.length === 0 ? [] : [`query: ${query.join(', ')}`]), ...(body === '' ? [] : [`body: ${body}`])].join('; ');
+    const [answer] = Object.entries(operation.responses[String(route.status ?? 200)]?.content ?? {});
+    const fields = fieldsOf(answer?.[1].schema);
+    const shown = `${route.status ?? 200}: ${fields === '' ? answer?.[0] : fields}`;
+    const whose =
+      route.roles.length === 0 ? route.scope : `${route.scope === 'platform' ? 'tenant `default`: ' : ''}${route.roles.join(', ')}`;
+    return `| \`${route.method} ${route.path}\` | ${whose} | ${request} | ${shown} |`;
+  });
+  return `| endpoint | for | request | answer |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+function fieldsOf(shape: Shape | undefined): string {
+  return Object.keys(shape?.properties ?? {})
+    .map((name) => (shape?.required?.includes(name) === true ? name : `${name}?`))
+    .join(', ');
 }

@@ -79,7 +79,7 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'listener',
-    why: 'this program answers nobody yet: a server needs authentication first.',
+    why: 'only the gateway answers, through its table of routes: a second listener would have no authentication.',
     breaks: (tokens, at) => isWord(tokens[at], 'createServer') || isWord(tokens[at], 'createSecureServer'),
   },
   {
