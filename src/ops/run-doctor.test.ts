@@ -470,6 +470,16 @@ test('the port audit passes on a running stack that listens on loopback', async 
   assert.equal(found.status, 'ok', found.message);
 });
 
+test('the unit that is shipped is hardened enough', async () => {
+  await using world = await healthy();
+
+  const found = await resultOf(world, 'systemd-unit', {
+    unitFile: path.join(import.meta.dirname, '../../deploy/systemd/clawhold.service'),
+  });
+
+  assert.equal(found.status, 'ok', found.message);
+});
+
 test('listeners are what the kernel says, in both families', async () => {
   const servers = await Promise.all(
     ['127.0.0.1', '::1'].map(async (host) => {
