@@ -128,7 +128,9 @@ function versionOf(connection: DatabaseSync): number {
 function wrap(connection: DatabaseSync, file: string): Database {
   const statements = new Map<string, StatementSync>();
   const wal = openWal(file);
+  const sync = syncMode(connection);
   const prepared = (sql: string): StatementSync => {
+    sync.set();
     let statement = statements.get(sql);
     if (statement === undefined) statements.set(sql, (statement = connection.prepare(sql)));
     return statement;
@@ -138,8 +140,8 @@ function wrap(connection: DatabaseSync, file: string): Database {
     run: (sql, ...values) => ({ changes: Number(prepared(sql).run(...values).changes) }),
     get: (sql, ...values) => prepared(sql).get(...values),
     all: (sql, ...values) => prepared(sql).all(...values),
-    transact: (work) => transact(connection, work),
-    relaxed: (work) => relaxed(connection, work),
+    transact: (work) => transact(connection, { work, exec: (sql) => prepared(sql).run() }),
+    relaxed: (work) => sync.relaxed(work),
     settle: oneSync(async () => await wal.sync()),
     [Symbol.dispose]: () => {
       wal.close();
@@ -149,11 +151,11 @@ function wrap(connection: DatabaseSync, file: string): Database {
   };
 }
 
-function transact<T>(connection: DatabaseSync, work: () => T): T {
-  connection.exec('BEGIN IMMEDIATE');
+function transact<T>(connection: DatabaseSync, { work, exec }: { readonly work: () => T; readonly exec: (sql: string) => unknown }): T {
+  exec('BEGIN IMMEDIATE');
   try {
     const result = work();
-    connection.exec('COMMIT');
+    exec('COMMIT');
     return result;
   } catch (error) {
     // A full disk may have ended it already.
@@ -162,11 +164,31 @@ function transact<T>(connection: DatabaseSync, work: () => T): T {
   }
 }
 
-function relaxed<T>(connection: DatabaseSync, work: () => T): T {
-  connection.exec('PRAGMA synchronous = NORMAL');
-  try {
-    return work();
-  } finally {
-    connection.exec('PRAGMA synchronous = FULL');
-  }
+interface SyncMode {
+  /** Before a statement: whether it is synced is decided by where it runs. */
+  set(): void;
+  relaxed<T>(work: () => T): T;
+}
+
+/** Changed only when it must be, for that costs as much as a statement; within a transaction it cannot be. */
+function syncMode(connection: DatabaseSync): SyncMode {
+  let isFull = true;
+  let depth = 0;
+  const set = (): void => {
+    const wantsFull = depth === 0;
+    if (isFull === wantsFull || connection.isTransaction) return;
+    connection.exec(`PRAGMA synchronous = ${wantsFull ? 'FULL' : 'NORMAL'}`);
+    isFull = wantsFull;
+  };
+  return {
+    set,
+    relaxed: (work) => {
+      depth += 1;
+      try {
+        return work();
+      } finally {
+        depth -= 1;
+      }
+    },
+  };
 }

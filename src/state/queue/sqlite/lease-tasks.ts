@@ -53,18 +53,19 @@ export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
 
 /** The first tenant from `from` on, and around, that may be served. */
 function nextTurn(store: Store, ask: Ask, from: number): Turn | undefined {
-  for (const first of [from, 0]) {
-    const row = store.database.get(
-      `SELECT tenant.id, tenant.weight, CASE WHEN tenant.max_leased IS NULL THEN 9007199254740991 ELSE tenant.max_leased - ${leasedOfTenant} END AS room
-       FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
-       WHERE lane.is_waiting = 1 AND lane.is_paused = 0 AND lane.tenant >= ?4 AND ${inScope} AND ${hasRoom}
-       ORDER BY lane.tenant LIMIT 1`,
-      ...scopeValues(ask.scope),
-      first,
-    );
-    if (row !== undefined) return row as Turn;
-  }
-  return undefined;
+  const row = store.database.get(
+    `SELECT * FROM (${firstFrom('?4')}) UNION ALL SELECT * FROM (${firstFrom('0')}) LIMIT 1`,
+    ...scopeValues(ask.scope),
+    from,
+  );
+  return row as Turn | undefined;
+}
+
+function firstFrom(tenant: string): string {
+  return `SELECT tenant.id, tenant.weight, CASE WHEN tenant.max_leased IS NULL THEN 9007199254740991 ELSE tenant.max_leased - ${leasedOfTenant} END AS room
+    FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
+    WHERE lane.is_waiting = 1 AND lane.is_paused = 0 AND lane.tenant >= ${tenant} AND ${inScope} AND ${hasRoom}
+    ORDER BY lane.tenant LIMIT 1`;
 }
 
 interface Take {
@@ -80,6 +81,8 @@ interface ReadyTask {
   readonly priority: number;
   readonly turn: number;
   readonly deliveries: number;
+  /** Read at once when only one lane is looked at, for then every row that comes is given. */
+  readonly message: string | null;
 }
 
 /** By priority, then turn. */
@@ -89,7 +92,7 @@ function takeTasks(store: Store, take: Take): GivenTask[] {
     ...scopeValues(take.ask.scope),
     take.tenant,
   ) as { id: number }[];
-  const found = lanes.flatMap(({ id }) => firstTasks(store, id, take.atMost));
+  const found = lanes.flatMap(({ id }) => firstTasks(store, { lane: id, atMost: take.atMost, isOnly: lanes.length === 1 }));
   if (lanes.length > 1) found.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.seq - b.seq);
   const tasks = found.slice(0, take.atMost);
   const given = tasks.map((task) => giveTask(store, task, take));
@@ -103,10 +106,14 @@ function takeTasks(store: Store, take: Take): GivenTask[] {
  * Limits are literals: a bound one makes SQLite plan the statement anew each time, which costs ten times what it does.
  * More rows than asked for may come.
  */
-function firstTasks(store: Store, lane: number, atMost: number): ReadyTask[] {
+function firstTasks(
+  store: Store,
+  { lane, atMost, isOnly }: { readonly lane: number; readonly atMost: number; readonly isOnly: boolean },
+): ReadyTask[] {
   const limit = limits.find((each) => each >= atMost) ?? maxAtOnce;
+  const message = isOnly && limit <= 8 ? '(SELECT message FROM body WHERE body.seq = task.seq)' : 'NULL';
   return store.database.all(
-    `SELECT seq, lane, priority, turn, deliveries FROM task INDEXED BY task_ready
+    `SELECT seq, lane, priority, turn, deliveries, ${message} AS message FROM task INDEXED BY task_ready
      WHERE lane = ? AND state = 2 ORDER BY priority, turn, seq LIMIT ${limit}`,
     lane,
   ) as ReadyTask[];
@@ -127,6 +134,9 @@ function giveTask(store: Store, task: ReadyTask, { ask, at }: Take): GivenTask {
     task.seq,
   );
   store.move(task.lane, 'ready', 'leased');
-  const body = store.database.get('SELECT message FROM body WHERE seq = ?', task.seq) as { message: string };
-  return { message: body.message, fence, delivery };
+  return { message: task.message ?? messageOf(store, task.seq), fence, delivery };
+}
+
+function messageOf(store: Store, seq: number): string {
+  return (store.database.get('SELECT message FROM body WHERE seq = ?', seq) as { message: string }).message;
 }
