@@ -231,6 +231,34 @@ test('a source finds its asset by import.meta.url too', async (t) => {
   assert.equal(ran.stdout, '1+x\nhello: world\n\n');
 });
 
+test('an assertion that holds loads no module, and one that fails says what it says elsewhere', async (t) => {
+  const root = scratch(t);
+  writeProgram(root);
+  writeFileSync(
+    path.join(root, 'src/show/show.ts'),
+    `import assert from 'node:assert/strict';
+export const show = () => {
+  assert(1, 'holds');
+  assert.ok('yes');
+  const before = process.moduleLoadList.includes('NativeModule assert');
+  const said = [() => assert(0, 'first'), () => assert.ok('', 'second'), () => assert.equal(1, 2, 'third')].map((fails) => {
+    try {
+      return fails();
+    } catch (error) {
+      return error.code + ' ' + error.message;
+    }
+  });
+  return [before, ...said].join();
+};
+`,
+  );
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1', commit: 'x' });
+
+  const ran = spawnSync(process.execPath, [path.join(root, 'dist', 'clawhold.mjs')], { encoding: 'utf8', env: {} });
+
+  assert.match(ran.stdout, /^1\+x\nfalse,ERR_ASSERTION first,ERR_ASSERTION second,ERR_ASSERTION third\n/, ran.stderr);
+});
+
 test('the program carries no languages of zod: they come with all of it and cost every command 10 ms', async (t) => {
   const outdir = path.join(scratch(t), 'dist');
 

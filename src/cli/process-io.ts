@@ -28,10 +28,15 @@ export function processIo(wantsColor: boolean): Io {
   return io;
 }
 
-/** Only a character device can be a terminal; asking for more loads the network modules. */
+/** Linux's number for /dev/null and its kind. */
+const memoryDevices = 1;
+
+/** Only a character device can be a terminal, and /dev/null is none; asking for more loads the network modules. */
 function isTerminalAt(fd: number): boolean {
   try {
-    return fs.fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+    const stat = fs.fstatSync(fd);
+    if (!stat.isCharacterDevice() || (process.platform === 'linux' && stat.rdev >> 8 === memoryDevices)) return false;
+    return process.getBuiltinModule('node:tty').isatty(fd);
   } catch {
     // silent-ok: a descriptor that is closed is no terminal.
     return false;
