@@ -23,6 +23,7 @@ import { startSweeps } from './serve/sweeps.ts';
 /** What flags say instead of `serve:` in clawhold.yaml. */
 export interface ServeFlags extends Pick<ServeConfig, 'host' | 'port'> {
   readonly processes?: number;
+  readonly logLevel?: NonNullable<ServeConfig['telemetry']>['logLevel'];
 }
 
 export interface Served extends AsyncDisposable {
@@ -30,6 +31,8 @@ export interface Served extends AsyncDisposable {
   readonly url: string;
   /** Reads the configuration again, for new runs; one that is wrong changes nothing. */
   reload(): Promise<void>;
+  /** Signs what stands in the ledgers by now. */
+  checkpoint(): Promise<void>;
   /** Stops the run in which an error was thrown that nobody caught, and logs it. */
   blame(error: unknown): void;
 }
@@ -55,6 +58,7 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const claim = opening.use(claimHome((await app.home()).dir));
   const installation = opening.use(await openInstallation(app));
   const tools = await openServeTools(opening, { installation, env: app.env, role: 'server' });
+  if (flags.logLevel !== undefined) tools.log.setLevel(flags.logLevel);
   const { home, database, appOf, serve } = installation;
   const feed = opening.use(openRunFeed({ home, runs: openRuns(database) }));
   const maxDeliveries = serve().queue?.maxDeliveries;
@@ -71,21 +75,36 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   opening.defer(async () => await gateway.close());
   const scheduler = serveScheduler(parts);
   const { url } = await gateway.listen();
-  scheduler.start();
   opening.defer(async () => await scheduler.stop());
+  scheduler.start();
   news.announce = announcer(claim, { url, workers });
   await news.announce();
   tools.log.info('serving', { url, version: version() });
-  const stack = opening.move();
+  return servedBy(opening.move(), { url, installation, tools, workers });
+}
+
+interface ServedParts {
+  readonly url: string;
+  readonly installation: Installation;
+  readonly tools: ServeTools;
+  readonly workers: Workers;
+}
+
+function servedBy(stack: AsyncDisposableStack, { url, installation, tools, workers }: ServedParts): Served {
   return {
     url,
     reload: async () => await reload({ installation, ...tools }),
     blame: (error) => blame(tools, workers, error),
+    checkpoint: async () => await signAll(installation),
     [Symbol.asyncDispose]: async () => {
       tools.log.info('stopping');
       await stack.disposeAsync();
     },
   };
+}
+
+async function signAll({ tenants, ledgerOf }: Installation): Promise<void> {
+  for (const tenant of tenants.list()) await (await ledgerOf(tenant)).checkpoint();
 }
 
 function claimHome(dir: string): ServeClaim {
