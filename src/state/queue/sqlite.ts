@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { LeaseLostError } from '../../contracts/lease-lost-error.ts';
 import type { TaskId, TenantId } from '../../contracts/ids.ts';
@@ -17,7 +18,7 @@ import type {
   TaskState,
   TenantShare,
 } from '../queue.ts';
-import { checkTask } from './sqlite/check-task.ts';
+import { checkScope, checkShare, checkTask } from './sqlite/check-task.ts';
 import { endLeasesOfOldBoot, openQueueFile } from './sqlite/open-store.ts';
 import { chunk, type Forgotten, type Held, type Moment } from './sqlite/operations.ts';
 import { dataVersion, isAnyDue, listTasks, mayLease, readCounts, readTask } from './sqlite/read-tasks.ts';
@@ -94,6 +95,8 @@ class SqliteQueue implements Queue {
   }
 
   async lease({ worker, leaseMs, max, scope = {} }: LeaseRequest): Promise<readonly Lease[]> {
+    assertTime('leaseMs', leaseMs);
+    checkScope(scope);
     if (max <= 0) return [];
     const untilMs = this.#now().wallMs + leaseMs;
     const given = await this.#writer.send('lease', { worker, leaseMs, max, scope });
@@ -101,6 +104,7 @@ class SqliteQueue implements Queue {
   }
 
   async extend(lease: Lease, leaseMs: number): Promise<number> {
+    assertTime('leaseMs', leaseMs);
     const untilMs = this.#now().wallMs + leaseMs;
     if (!(await this.#writer.send('extend', { ...heldBy(lease), leaseMs }))) throw lost(lease);
     return untilMs;
@@ -111,13 +115,15 @@ class SqliteQueue implements Queue {
   }
 
   async nak(lease: Lease, why: GiveBack): Promise<TaskState> {
+    assertTime('delayMs', why.delayMs);
     const state = await this.#writer.send('nak', { ...heldBy(lease), why: { ...why, reason: why.reason.slice(0, maxReason) } });
     if (state === undefined) throw lost(lease);
     return state;
   }
 
-  waitForWork(scope: QueueScope, maxMs: number, signal: AbortSignal): Promise<void> {
-    return this.#waiters.wait(scope, maxMs, signal);
+  async waitForWork(scope: QueueScope, maxMs: number, signal: AbortSignal): Promise<void> {
+    checkScope(scope);
+    await this.#waiters.wait(scope, maxMs, signal);
   }
 
   async get(tenant: TenantId, task: TaskId): Promise<TaskFacts | undefined> {
@@ -129,30 +135,38 @@ class SqliteQueue implements Queue {
   }
 
   async counts(scope: QueueScope = {}): Promise<readonly QueueCounts[]> {
+    checkScope(scope);
     return readCounts(this.#database, scope);
   }
 
   async list(filter: Parameters<Queue['list']>[0]): Promise<readonly TaskFacts[]> {
+    checkScope(filter);
     return listTasks(this.#database, filter, this.#now());
   }
 
-  requeue(scope: Parameters<Queue['requeue']>[0]): Promise<number> {
+  async requeue(scope: Parameters<Queue['requeue']>[0]): Promise<number> {
+    checkScope(scope);
     return inChunks(() => this.#writer.send('requeue', { scope }));
   }
 
-  remove({ state, ...scope }: Parameters<Queue['remove']>[0]): Promise<number> {
+  async remove({ state, ...scope }: Parameters<Queue['remove']>[0]): Promise<number> {
+    checkScope(scope);
     return inChunks(() => this.#writer.send('remove', { scope, state }));
   }
 
   async pause(scope: QueueScope): Promise<void> {
+    checkScope(scope);
     await this.#writer.send('pause', { scope, isPaused: true });
   }
 
   async resume(scope: QueueScope): Promise<void> {
+    checkScope(scope);
     await this.#writer.send('pause', { scope, isPaused: false });
   }
 
   async setShare(tenant: TenantId, share: TenantShare): Promise<void> {
+    checkScope({ tenant });
+    checkShare(share);
     await this.#writer.send('share', { tenant, share });
   }
 
@@ -176,6 +190,11 @@ class SqliteQueue implements Queue {
     await this.#writer[Symbol.asyncDispose]();
     this.#database[Symbol.dispose]();
   }
+}
+
+/** What is no number would be a lease without an end. */
+function assertTime(field: string, ms: number): void {
+  assert(Number.isFinite(ms) && ms >= 0, `${field} is ${ms}`);
 }
 
 function heldBy({ message, fence }: Lease): Held {

@@ -1,6 +1,6 @@
 import { FixRequestError, reasonOf } from '../../../contracts/errors.ts';
 import { taskMessage } from '../../../contracts/task.ts';
-import type { PutTask } from '../../queue.ts';
+import type { PutTask, QueueScope, TenantShare } from '../../queue.ts';
 import type { NewTask } from './operations.ts';
 
 /** Of one message as JSON. */
@@ -47,12 +47,40 @@ function refusing(work: () => string): string {
   }
 }
 
-function requireRange(name: string, value: number, { min, max }: { readonly min: number; readonly max: number }): void {
-  if (!Number.isSafeInteger(value) || value < min || value > max) {
-    throw refused(`${name} is ${value}, but must be a whole number from ${min} to ${max}`);
-  }
+interface Range {
+  readonly min: number;
+  readonly max: number;
+  readonly code?: string;
+}
+
+function requireRange(field: string, value: number, { min, max, code = 'state.task-refused' }: Range): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new FixRequestError(
+    code,
+    `${field} cannot be ${value}: it must be a whole number from ${min} to ${max}. Correct it and try again.`,
+  );
 }
 
 function refused(why: string, cause?: unknown): FixRequestError {
   return new FixRequestError('state.task-refused', `The task cannot be put: ${why}. Correct the message and put it again.`, { cause });
+}
+
+const name = /^[a-z][a-z0-9-]{0,62}$/;
+
+/** @throws FixRequestError when a name or number cannot be one: an empty one must not mean all. */
+export function checkScope({ tenant, agentType, shard }: QueueScope): void {
+  for (const [field, value] of Object.entries({ tenant, agentType })) {
+    if (value === undefined || name.test(value)) continue;
+    throw new FixRequestError(
+      'state.scope-refused',
+      `${field} ${JSON.stringify(value)} names no tasks: it must be a name, or be left out. Correct it.`,
+    );
+  }
+  if (shard !== undefined) requireRange('shard', shard, { min: 0, max: 65_535, code: 'state.scope-refused' });
+}
+
+/** @throws FixRequestError when a number is not one that a share can have: weight 0 would be a turn without an end. */
+export function checkShare({ weight = 1, maxLeased = 0 }: TenantShare): void {
+  requireRange('weight', weight, { min: 1, max: 1000, code: 'state.share-refused' });
+  requireRange('maxLeased', maxLeased, { min: 0, max: Number.MAX_SAFE_INTEGER, code: 'state.share-refused' });
 }

@@ -2,6 +2,7 @@ import type { Held, Moment, Operations } from './operations.ts';
 import type { TaskState } from '../../queue.ts';
 import { makeReady } from './due-tasks.ts';
 import { states } from './schema.ts';
+import { hasRoom } from './scope.ts';
 import type { Store } from './store.ts';
 
 interface Row {
@@ -28,10 +29,17 @@ export function ackTask(store: Store, held: Held, at: Moment): boolean {
 export function extendLease(store: Store, held: Operations['extend']['ask'], at: Moment): boolean {
   const row = find(store, held);
   if (row === undefined || !isHolder(row, held)) return false;
+  if (row.state === states.ready && !hasRoomFor(store, held.tenant)) return false;
   store.database.run('UPDATE task SET state = 3, end_monotonic_ms = ? WHERE seq = ?', at.monotonicMs + held.leaseMs, row.seq);
   store.sawMonotonic(at.monotonicMs);
   if (row.state === states.ready) store.move(row.lane, 'ready', 'leased');
   return true;
+}
+
+/** A lease that ran out freed a place below the tenant's bound, which another task may have taken. */
+function hasRoomFor(store: Store, tenant: string): boolean {
+  store.writeCounts();
+  return store.database.get(`SELECT 1 FROM tenant WHERE name = ? AND ${hasRoom}`, tenant) !== undefined;
 }
 
 /** The state the task is in then, or undefined when the holder lost its lease. */

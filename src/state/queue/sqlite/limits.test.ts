@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,9 +9,12 @@ import { systemClock } from '../../../contracts/clock.ts';
 import type { TenantId } from '../../../contracts/ids.ts';
 import type { TaskMessage } from '../../../contracts/task.ts';
 import { openQueue } from '../../open-queue.ts';
-import type { Queue } from '../../queue.ts';
+import type { Queue, QueueScope } from '../../queue.ts';
 import { message } from '../conformance.ts';
 import { openQueueFile } from './open-store.ts';
+import type { Request } from './operations.ts';
+import { runBatch } from './run-batch.ts';
+import { Store } from './store.ts';
 import { Writer } from './writer.ts';
 
 function scratchFile(): string {
@@ -83,6 +87,84 @@ for (const options of [{ priority: 10 }, { priority: -1 }, { priority: 0.5 }, { 
     await assert.rejects(queue.put([{ message: message(), ...options }]), { code: 'state.task-refused' });
   });
 }
+
+const badScopes: readonly QueueScope[] = [
+  { tenant: '' as TenantId },
+  { agentType: '' },
+  { agentType: '*' },
+  { shard: -1 },
+  { shard: Number.NaN },
+];
+for (const scope of badScopes) {
+  test(`the scope ${JSON.stringify(scope)} does not mean everything`, async () => {
+    await using queue = await open();
+    await queue.put([{ message: message() }]);
+    const refused = { code: 'state.scope-refused', remedy: 'fix-request' };
+
+    await assert.rejects(queue.pause(scope), refused);
+    await assert.rejects(queue.resume(scope), refused);
+    await assert.rejects(queue.remove(scope), refused);
+    await assert.rejects(queue.requeue(scope), refused);
+    await assert.rejects(queue.lease({ worker: 'w', leaseMs: 1000, max: 1, scope }), refused);
+    await assert.rejects(queue.counts(scope), refused);
+
+    assert.equal((await queue.counts())[0]?.ready, 1);
+  });
+}
+
+for (const share of [
+  { weight: 0 },
+  { weight: -1 },
+  { weight: 0.5 },
+  { weight: Number.NaN },
+  { maxLeased: -1 },
+  { maxLeased: Number.NaN },
+]) {
+  test(`the share ${Object.keys(share)[0]} ${Object.values(share)[0]} is refused`, async () => {
+    await using queue = await open();
+
+    await assert.rejects(queue.setShare(a, share), { code: 'state.share-refused' });
+  });
+}
+
+test('a lease cannot be without an end', async () => {
+  await using queue = await open();
+  await queue.put([{ message: message() }]);
+
+  for (const leaseMs of [Number.NaN, Infinity, -1])
+    await assert.rejects(queue.lease({ worker: 'w', leaseMs, max: 1 }), { code: 'ERR_ASSERTION' });
+
+  assert.equal((await queue.counts())[0]?.leased, 0);
+});
+
+test('waiting leaves nothing on the signal that it was given', async () => {
+  await using queue = await open();
+  const { signal } = new AbortController();
+
+  for (let round = 0; round < 5; round += 1) await queue.waitForWork({}, 1, signal);
+
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
+test('behind a lock that is not given up all requests of a batch fail together, not one after the other', () => {
+  const database = openQueueFile(scratchFile());
+  let tries = 0;
+  const locked = (): never => {
+    tries += 1;
+    throw Object.assign(new Error('database is locked'), { errcode: 5 });
+  };
+  const store = new Store({ ...database, transact: locked });
+  const request: Request = { kind: 'forget', ask: { beforeMs: 0, after: 0 }, at: { wallMs: 0, monotonicMs: 0 } };
+
+  const { replies } = runBatch(store, [request, request, request]);
+
+  assert.deepEqual(
+    replies,
+    Array.from({ length: 3 }, () => ({ failure: { code: 5, message: 'database is locked' } })),
+  );
+  assert.equal(tries, 1);
+  database[Symbol.dispose]();
+});
 
 test('keys are compared byte by byte: quotes, zero bytes, wildcards, case and accents make other keys', async () => {
   await using queue = await open();

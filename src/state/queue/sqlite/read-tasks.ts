@@ -132,10 +132,10 @@ interface CountRow {
 export function readCounts(database: Database, scope: QueueScope): QueueCounts[] {
   const rows = database.all(
     `SELECT tenant.name AS tenant, lane.agent_type AS agentType, sum(scheduled) AS scheduled, sum(ready) AS ready,
-       sum(lane.leased) AS leased, sum(dead) AS dead, min(is_paused) AS isPaused, min((
+       sum(lane.leased) AS leased, sum(dead) AS dead, min(is_paused) AS isPaused, min(CASE WHEN ready > 0 THEN (
          WITH RECURSIVE level (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM level WHERE n < 9)
          SELECT min((SELECT ready_ms FROM task INDEXED BY task_ready WHERE task.lane = lane.id AND state = 2 AND priority = n ORDER BY turn LIMIT 1))
-         FROM level)) AS oldestReadyMs
+         FROM level) END) AS oldestReadyMs
      FROM lane JOIN tenant ON tenant.id = lane.tenant WHERE ${inScope} GROUP BY tenant.name, lane.agent_type ORDER BY tenant.name, lane.agent_type`,
     ...scopeValues(scope),
   ) as CountRow[];

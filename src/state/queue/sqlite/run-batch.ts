@@ -22,10 +22,14 @@ export function runBatch(store: Store, requests: readonly Request[]): BatchResul
   try {
     return runTogether(store, requests);
   } catch (error) {
-    if (requests.length > 1) return runEach(store, requests);
-    return { replies: [{ failure: failureOf(error) }], mayBeReady: false };
+    const failure = failureOf(error);
+    // Whoever holds the lock holds up all of them: each by itself would wait as long again.
+    if (requests.length > 1 && !busyCodes.has(failure.code)) return runEach(store, requests);
+    return { replies: requests.map(() => ({ failure })), mayBeReady: false };
   }
 }
+
+const busyCodes = new Set([5, 6]);
 
 function runTogether(store: Store, requests: readonly Request[], isSynced = requests.some(needsSync)): BatchResult {
   try {

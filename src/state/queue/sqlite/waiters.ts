@@ -30,13 +30,15 @@ export class Waiters implements Disposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = { scope, wake: resolve };
     const timer = setTimeout(resolve, maxMs);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const onAbort = (): void => resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
     this.#waiting.add(waiter);
     this.#poll ??= setInterval(() => this.#look(), pollMs).unref();
     try {
       await promise;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
       this.#waiting.delete(waiter);
       if (this.#waiting.size === 0) this.#stop();
     }
