@@ -266,3 +266,25 @@ test('the program carries no languages of zod: they come with all of it and cost
 
   assert.ok(!readFileSync(path.join(outdir, 'main.cjs'), 'utf8').includes('zod/v4/locales/fr.js'));
 });
+
+test('packages that few commands use are files of their own, and work away from node_modules', async (t) => {
+  const root = scratch(t);
+  writeProgram(root);
+  writeFileSync(
+    path.join(root, 'src/show/show.ts'),
+    "import { Cron } from 'croner';\nexport async function show() {\n  const [{ fastify }, { createTwoFilesPatch }, { Parser }, { pino }, { Registry }] = await Promise.all([import('fastify'), import('diff'), import('htmlparser2'), import('pino'), import('prom-client')]);\n  const app = fastify();\n  app.get('/', async () => 'served');\n  const { payload } = await app.inject('/');\n  return [payload, createTwoFilesPatch('a', 'b', '1', '2').length > 0, typeof Parser, typeof pino, typeof Registry, typeof Cron].join();\n}\n",
+  );
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1', commit: 'x' });
+  const away = path.join(scratch(t), 'moved');
+  cpSync(path.join(root, 'dist'), away, { recursive: true });
+
+  const ran = spawnSync(process.execPath, [path.join(away, 'clawhold.mjs')], { encoding: 'utf8', env: {} });
+
+  assert.equal(ran.stdout, '1+x\nserved,true,function,function,function,function\n', ran.stderr);
+  assert.deepEqual(
+    readdirSync(path.join(away, 'parts')).toSorted(),
+    ['diff', 'html', 'log', 'metrics', 'schedules', 'server'].map((name) => `${name}.cjs`),
+  );
+  assert.ok(statSync(path.join(away, 'main.cjs')).size < 100_000);
+  assert.ok(readFileSync(path.join(away, 'LICENSES.txt'), 'utf8').includes('== fastify'));
+});

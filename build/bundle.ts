@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'esbuild';
+import { build, type BuildOptions } from 'esbuild';
 import { copyAssets, keepDirname } from './bundle/assets.ts';
 import { entrySource } from './bundle/entry.ts';
 import { collectLicenses } from './bundle/licenses.ts';
 import { loadBuiltinsLazily } from './bundle/lazy-builtins.ts';
+import { partsOf } from './bundle/parts.ts';
 import { threadEntries } from './bundle/threads.ts';
 import { copyRipgrep, ownRipgrep } from './bundle/ripgrep.ts';
 
@@ -28,9 +29,42 @@ export interface BundleOptions {
 export async function bundle({ root, outdir, version, commit }: BundleOptions): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
   mkdirSync(outdir, { recursive: true });
-  const { outputFiles, metafile } = await build({
+  const parts = partsOf();
+  const options = programOptions({ root, outdir, version, commit });
+  const { plugins } = options;
+  const results = [
+    await build({ ...options, entryPoints: { main: 'src/cli/main.ts' }, plugins: [...plugins, parts.plugin] }),
+    await build({ ...options, entryPoints: threadEntries(path.join(root, 'src')) }),
+    ...(await parts.build(options)),
+  ];
+  const outputFiles = results.flatMap((result) => result.outputFiles);
+  const programs = outputFiles.map(({ path: file, text }) => ({
+    file,
+    text: `${ownUrl}${loadBuiltinsLazily(text.replace(/^#!.*\n/, ''))}`,
+  }));
+  for (const { file, text } of programs) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+  const program = programs.find(({ file }) => path.basename(file) === 'main.cjs')?.text ?? '';
+  // oxlint-disable-next-line no-control-regex
+  if (/[^\x00-\x7f]/.test(program)) throw new Error('The program has characters that are not ASCII, and it is read as if it had none.');
+  writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource(program));
+  chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
+  writeFileSync(
+    path.join(outdir, 'LICENSES.txt'),
+    collectLicenses(
+      root,
+      results.flatMap(({ metafile }) => Object.keys(metafile.inputs)),
+    ),
+  );
+  copyAssets(path.join(root, 'src'), path.join(outdir, 'assets'));
+  copyRipgrep(path.join(root, 'node_modules'), path.join(outdir, 'bin'));
+}
+
+function programOptions({ root, outdir, version, commit }: BundleOptions) {
+  return {
     absWorkingDir: root,
-    entryPoints: { main: 'src/cli/main.ts', ...threadEntries(path.join(root, 'src')) },
     outdir,
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -56,23 +90,7 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
       'import.meta.url': '__importMetaUrl',
     },
     plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
-  });
-  const programs = outputFiles.map(({ path: file, text }) => ({
-    file,
-    text: `${ownUrl}${loadBuiltinsLazily(text.replace(/^#!.*\n/, ''))}`,
-  }));
-  for (const { file, text } of programs) {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, text);
-  }
-  const program = programs.find(({ file }) => path.basename(file) === 'main.cjs')?.text ?? '';
-  // oxlint-disable-next-line no-control-regex
-  if (/[^\x00-\x7f]/.test(program)) throw new Error('The program has characters that are not ASCII, and it is read as if it had none.');
-  writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource(program));
-  chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
-  writeFileSync(path.join(outdir, 'LICENSES.txt'), collectLicenses(root, Object.keys(metafile.inputs)));
-  copyAssets(path.join(root, 'src'), path.join(outdir, 'assets'));
-  copyRipgrep(path.join(root, 'node_modules'), path.join(outdir, 'bin'));
+  } as const satisfies BuildOptions;
 }
 
 /** What `import.meta.url` was. */
