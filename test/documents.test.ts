@@ -10,6 +10,7 @@ import { tenantConfig } from '../src/contracts/tenant.ts';
 import { scheduleJob } from '../src/contracts/schedule.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
 import { taskMessage } from '../src/contracts/task.ts';
+import { workflowFile } from '../src/contracts/workflow.ts';
 import { sectionOf, tableRows } from './documents/read-markdown.ts';
 import { schemaFields, topFields } from './documents/schema-fields.ts';
 
@@ -24,6 +25,7 @@ const configFiles = {
   'tenant.yaml': tenantConfig,
   'broker.yaml': brokerPolicy,
   'mcp.yaml': mcpPins,
+  'workflow.yaml': workflowFile,
 };
 for (const [file, schema] of Object.entries(configFiles)) {
   test(`docs/CONFIG.md has exactly the fields of ${file}, each with its meaning and default`, () => {

@@ -30,6 +30,8 @@ export const commandExamples: Readonly<Record<string, readonly string[]>> = {
   'broker revoke': ['clawhold broker revoke --run RUN --reason "it looks odd"', 'clawhold broker revoke --tool http.fetch'],
   'broker restore': ['clawhold broker restore --tool http.fetch'],
   serve: ['clawhold serve', 'clawhold serve --port 0 --executors 2 --json'],
+  'workflows run': ['clawhold workflows run release "version 2.1"'],
+  'workflows show': ['clawhold workflows show PASSAGE'],
   'cron add': [
     'clawhold cron add --agent main --cron "0 2 * * *" --timezone Europe/Berlin --message "Tidy up."',
     'clawhold cron add --every 1h --message "Look for new mail." --notify-file reports/mail.md',

@@ -41,6 +41,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/broker.ts'),
   },
   {
+    name: 'workflows',
+    summary: 'let agents work one after the other: list, run and follow workflows',
+    load: async () => await import('./commands/workflows.ts'),
+  },
+  {
     name: 'cron',
     summary: 'start agents at fixed times: add, list, pause, run and remove jobs',
     load: async () => await import('./commands/cron.ts'),

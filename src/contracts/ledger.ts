@@ -217,8 +217,11 @@ export const ledgerEvents = lazily({
   /** Before a run is asked for; the run's own start names `schedule:<job>` as its principal. */
   'schedule.fired': () =>
     z.strictObject({ type: z.literal('schedule.fired'), ...frame, job: text, agent: text, slot: text, isManual: z.boolean() }),
+  /** Before the first run of a workflow is asked for. */
+  'workflow.start': () =>
+    z.strictObject({ type: z.literal('workflow.start'), ...frame, principal, workflow: text, passage: text, definition: sha }),
   'webhook.accepted': () =>
-    z.strictObject({ type: z.literal('webhook.accepted'), ...frame, hook: text, agent: text, address: text, call: sha }),
+    z.strictObject({ type: z.literal('webhook.accepted'), ...frame, hook: text, starts: text, address: text, call: sha }),
   /** `unrecorded`: as many before it were refused too, and not written one by one. */
   'webhook.refused': () =>
     z.strictObject({ type: z.literal('webhook.refused'), ...frame, hook: text, address: text, reason: text, unrecorded: count }),

@@ -78,6 +78,8 @@ export const scheduleJob = z.lazy(() =>
     id: name(),
     tenant: name(),
     agent: name(),
+    /** Starts this workflow instead; `agent` is that of its first step, and `message` its input. */
+    workflow: z.optional(name()),
     message: z.string().check(z.minLength(1), z.maxLength(64 * 1024)),
     mode: z.enum(['isolated', 'main']),
     /** Null: nowhere. */

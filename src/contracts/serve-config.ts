@@ -46,21 +46,37 @@ function makeServeConfig() {
 }
 function webhooks() {
   const whole = z.number().check(z.int(), z.positive());
+  const name = z
+    .string()
+    .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens'));
   return z.strictObject({
     /** By name: which agent a signed POST to /hooks/NAME starts. Absent: there is no such route. */
     triggers: z.record(
       z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/)),
-      z.strictObject({
-        tenant: z.optional(z.string()),
-        agent: z.string(),
-        /** Name of the secret that signs: HMAC-SHA-256 over time and body. */
-        secret: z.string(),
-        /** Addresses that may call, as CIDR. Default loopback only. */
-        from: z.optional(z.array(z.string())),
-        /** Default 10. */
-        perMinute: z.optional(whole),
-        message: z.optional(z.string()),
-      }),
+      z
+        .strictObject({
+          tenant: z.optional(name),
+          /** Either this, or `workflow`. */
+          agent: z.optional(name),
+          workflow: z.optional(name),
+          /** Name of the secret that signs: HMAC-SHA-256 over time and body. */
+          secret: z.string().check(z.regex(/^[A-Z][A-Z0-9_]{0,62}$/, 'must be the NAME of a secret')),
+          /** Addresses that may call, as CIDR. Default loopback only. */
+          from: z.optional(
+            z.array(
+              z.string().check(z.regex(/^[0-9a-fA-F:.]{2,45}(\/[0-9]{1,3})?$/, 'must be an address or a range such as 192.0.2.0/24')),
+            ),
+          ),
+          /** Default 10. */
+          perMinute: z.optional(whole),
+          message: z.optional(z.string()),
+        })
+        .check(
+          z.refine(
+            ({ agent, workflow }) => (agent === undefined) !== (workflow === undefined),
+            'must have exactly one of agent and workflow',
+          ),
+        ),
     ),
   });
 }

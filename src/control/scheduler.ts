@@ -3,12 +3,14 @@ import type { AgentId, SessionId, TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { Runs } from '../state/runs.ts';
+import type { Workflows } from '../state/workflows.ts';
 import type { ChangeJobsContext } from './change-jobs.ts';
 import { deliverDue, type NotifyContext } from './notify.ts';
 import { admitWaiting, fireDue } from './scheduler/fire.ts';
 import { followAgents, type SeenFiles } from './scheduler/follow-agents.ts';
 import { rewindJobs } from './scheduler/rewind.ts';
 import { watchRuns } from './scheduler/watch-runs.ts';
+import { advanceWorkflows } from './workflows.ts';
 
 /** The one entry to the queue, as far as it is needed here. */
 export type AdmitRun = (principal: Principal, request: RunRequest) => Promise<Admission>;
@@ -22,6 +24,8 @@ export interface SchedulerContext extends ChangeJobsContext, NotifyContext {
   readonly lastSession: (tenant: TenantId, agent: AgentId) => SessionId | undefined;
   /** Whether the process that holds a ledger claim lives. */
   readonly isAlive: (tenant: TenantId, owner: string) => boolean;
+  /** Absent: no workflow goes on here. */
+  readonly workflows?: Workflows;
   /** How often it looks for changes by other processes. Default 1 s. */
   readonly pollMs?: number;
 }
@@ -98,6 +102,7 @@ async function round(ctx: SchedulerContext, memory: SchedulerMemory): Promise<vo
   await watchRuns(ctx, { nowMs, isSweep });
   await admitWaiting(ctx, { nowMs, isFirst });
   await fireDue(ctx, nowMs);
+  if (ctx.workflows !== undefined) await advanceWorkflows({ ...ctx, workflows: ctx.workflows });
 }
 
 function sleepMs({ schedules, clock, pollMs = 1000 }: SchedulerContext): number {

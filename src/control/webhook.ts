@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Admission, RunRequest } from '../contracts/admission.ts';
 import type { Clock } from '../contracts/clock.ts';
 import { reasonOf } from '../contracts/errors.ts';
-import { parseAgentId, parseTenantId, type RunId, type SessionId, type TenantId } from '../contracts/ids.ts';
+import { parseAgentId, parseTenantId, type SessionId, type TenantId } from '../contracts/ids.ts';
 import { sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
 import type { Log } from '../contracts/log.ts';
@@ -11,6 +11,7 @@ import type { Principal } from '../contracts/principal.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
 import type { WebhookCalls } from '../state/webhook-calls.ts';
 import { signatureOf } from './notify.ts';
+import type { WorkflowStart } from './workflows.ts';
 import { isAddressIn } from './webhook/address-list.ts';
 
 export { addressListFault } from './webhook/address-list.ts';
@@ -26,6 +27,8 @@ export interface WebhookContext {
   readonly ledger: (tenant: TenantId) => Promise<LedgerWriter>;
   readonly admit: (principal: Principal, request: RunRequest) => Promise<Admission>;
   readonly secret: (tenant: TenantId, name: string) => Promise<string | undefined>;
+  /** Begins a workflow and gives the passage's id. */
+  readonly workflow?: (start: WorkflowStart) => Promise<string>;
   /** Of this process. */
   readonly refusals: RefusalCount;
 }
@@ -46,7 +49,8 @@ export interface WebhookCall {
 }
 
 export type WebhookAnswer =
-  | { readonly outcome: 'accepted'; readonly run: RunId; readonly session: SessionId }
+  /** `run` is a run's id, or that of a passage through a workflow, which has no session of its own. */
+  | { readonly outcome: 'accepted'; readonly run: string; readonly session?: SessionId }
   /** Whatever was wrong: the caller learns nothing, not even whether there is such a webhook. */
   | { readonly outcome: 'refused' }
   /** The call was right, and the tenant may start nothing more now: send a new one later. */
@@ -142,18 +146,21 @@ interface Start {
 async function start(ctx: WebhookContext, call: WebhookCall, { tenant, trigger, id }: Start): Promise<WebhookAnswer> {
   const { name, ip } = call;
   const at = new Date(ctx.clock.now()).toISOString();
-  const agent = parseAgentId(trigger.agent);
-  await (await ctx.ledger(tenant)).append({ type: 'webhook.accepted', at, hook: name, agent, address: ip.slice(0, 45), call: id });
+  const starts = trigger.agent ?? trigger.workflow ?? '';
+  await (await ctx.ledger(tenant)).append({ type: 'webhook.accepted', at, hook: name, starts, address: ip.slice(0, 45), call: id });
   const text = Buffer.from(call.body).toString('utf8');
+  const principal = { kind: 'service', id: `webhook:${name}` } as const;
+  const words = {
+    input: trigger.message ?? `A signed request came in through the webhook "${name}". Its body follows as data.`,
+    ...(text === '' ? {} : { untrusted: [{ source: `webhook:${name}`, text }] }),
+    door: 'http' as const,
+  };
+  const key = `webhook:${name}:${id}`;
+  if (trigger.workflow !== undefined)
+    return await beginWorkflow(ctx, { call, id, start: { ...words, tenant, name: trigger.workflow, principal, key } });
   const admission = await asked(ctx, {
-    principal: { kind: 'service', id: `webhook:${name}`, tenant, roles: ['submitter'] },
-    request: {
-      agent,
-      input: trigger.message ?? `A signed request came in through the webhook "${name}". Its body follows as data.`,
-      ...(text === '' ? {} : { untrusted: [{ source: `webhook:${name}`, text }] }),
-      door: 'http',
-      idempotencyKey: `webhook:${name}:${id}`,
-    },
+    principal: { ...principal, tenant, roles: ['submitter'] },
+    request: { agent: parseAgentId(trigger.agent ?? ''), ...words, idempotencyKey: key },
   });
   if (admission === undefined || admission.outcome === 'refused') {
     ctx.log.warn(`the run of webhook ${name} was refused: ${admission?.message ?? 'it could not be asked for'}`, {
@@ -164,6 +171,24 @@ async function start(ctx: WebhookContext, call: WebhookCall, { tenant, trigger, 
   }
   ctx.calls.admitted(name, id, admission.run);
   return { outcome: 'accepted', run: admission.run, session: admission.session };
+}
+
+async function beginWorkflow(
+  ctx: WebhookContext,
+  { call, id, start: wanted }: { readonly call: WebhookCall; readonly id: string; readonly start: WorkflowStart },
+): Promise<WebhookAnswer> {
+  try {
+    if (ctx.workflow === undefined) throw new Error('no workflows are wired here');
+    const passage = await ctx.workflow(wanted);
+    ctx.calls.admitted(call.name, id, passage);
+    return { outcome: 'accepted', run: passage };
+  } catch (error) {
+    ctx.log.error(`the workflow of webhook ${call.name} could not be begun: ${reasonOf(error)}`, {
+      tenant_id: wanted.tenant,
+      hook: call.name,
+    });
+    return { outcome: 'busy' };
+  }
 }
 
 /** A failure is no answer to a caller; the same call may be made again while its time is good. */

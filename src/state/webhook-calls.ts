@@ -1,11 +1,10 @@
 import * as z from 'zod/mini';
-import type { RunId } from '../contracts/ids.ts';
 import type { Database } from './database.ts';
 
 /** Of a known call `run` is there once it was admitted. */
 export type TakenCall =
   | { readonly outcome: 'new' }
-  | { readonly outcome: 'known'; readonly run?: RunId }
+  | { readonly outcome: 'known'; readonly run?: string }
   | { readonly outcome: 'too-many' };
 
 /**
@@ -16,7 +15,7 @@ export type TakenCall =
  */
 export interface WebhookCalls {
   take(call: { readonly hook: string; readonly call: string; readonly nowMs: number; readonly perMinute: number }): TakenCall;
-  admitted(hook: string, call: string, run: RunId): void;
+  admitted(hook: string, call: string, run: string): void;
   /** Forgets calls of a hook whose signature is too old to be used again. */
   forget(hook: string, beforeMs: number): void;
 }
@@ -30,7 +29,7 @@ export function openWebhookCalls(database: Database): WebhookCalls {
         const known = database.get('SELECT run FROM webhook_calls WHERE hook = ? AND call = ?', hook, call);
         if (known !== undefined) {
           const { run } = shape.parse(known);
-          return { outcome: 'known', ...(run === null ? {} : { run: run as RunId }) };
+          return { outcome: 'known', ...(run === null ? {} : { run }) };
         }
         const since = database.get('SELECT count(*) AS n FROM webhook_calls WHERE hook = ? AND at_ms > ?', hook, nowMs - 60_000);
         if ((since as { n: number }).n >= perMinute) return { outcome: 'too-many' };

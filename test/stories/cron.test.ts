@@ -112,3 +112,32 @@ test('two processes that fire the same jobs, one of them killed and started agai
   }
   assert.ok(fs.readFileSync(path.join(one.root, 'asked'), 'utf8').split('\n').length > firings.length);
 });
+
+test('a workflow is begun from the command line with an input exactly when it takes one', async () => {
+  using one = newInstallation({ agentYaml: 'task: Do it.\n' });
+  const folder = '.clawhold/tenants/default/workflows';
+  one.write(
+    `${folder}/greet.yaml`,
+    "version: 1\nsteps:\n  - { agent: main, message: 'Greet {{input}}.' }\n  - { agent: main, message: Again. }\n",
+  );
+  one.write(`${folder}/wrong.yaml`, 'version: 1\nsteps: []\n');
+
+  const without = await one.cli(['workflows', 'run', 'greet', '--json']);
+  const begun = await one.cli(['workflows', 'run', 'greet', 'the', 'world', '--json']);
+  const shown = await one.cli(['workflows', 'show', begun.json.passage.id, '--json']);
+  const listed = await one.cli(['workflows', 'list', '--json']);
+
+  assert.deepEqual([without.code, without.json.error.code], [2, 'cli.workflow-input']);
+  assert.equal(begun.json.isServed, false);
+  assert.deepEqual(
+    shown.json.passage.steps.map(({ state }: { state: string }) => state),
+    ['at work', 'waits'],
+  );
+  assert.deepEqual(
+    listed.json.workflows.map(({ name, fault }: { name: string; fault: string | null }) => [name, fault === null]),
+    [
+      ['greet', true],
+      ['wrong', false],
+    ],
+  );
+});

@@ -1,6 +1,7 @@
 import { addJob } from '../../control/change-jobs.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
-import type { AgentId } from '../../contracts/ids.ts';
+import { parseAgentId, type AgentId } from '../../contracts/ids.ts';
+import { readWorkflow } from '../../control/workflows.ts';
 import { scheduleJob, type ScheduleJob } from '../../contracts/schedule.ts';
 import type { Schedules } from '../../state/schedules.ts';
 import { printResult, type CommandContext } from '../command.ts';
@@ -13,9 +14,10 @@ import { describeWhen, jobsContext, viewOf } from './cron-jobs.ts';
 export async function addCronJob(context: CommandContext, flags: AddFlags): Promise<void> {
   const { app, io } = context;
   const { loadAgent } = await import('../../worker/load-agent.ts');
-  const agent = await chooseAgent(context, flags.agent);
+  const flow = flags.workflow === undefined ? undefined : await readWorkflow(await app.home(), app.tenant, flags.workflow);
+  const agent = flow === undefined ? await chooseAgent(context, flags.agent) : parseAgentId(flow.steps[0]?.agent ?? '');
   const { config } = await loadAgent(await app.home(), { tenant: app.tenant, agent });
-  const message = flags.message ?? config.task;
+  const message = flags.message ?? (flow === undefined ? config.task : (flow.description ?? `Workflow ${flags.workflow ?? ''}`));
   if (message === undefined || message.trim() === '')
     throw new FixRequestError('cli.no-task', `Agent ${agent} has no standing task, so the job needs --message "…". Nothing was added.`);
   const ctx = await jobsContext(context);
@@ -41,6 +43,7 @@ function jobFrom(flags: AddFlags): object {
   return {
     when,
     mode: flags.mode,
+    ...(flags.workflow === undefined ? {} : { workflow: flags.workflow }),
     ...(flags.missed === undefined ? {} : { missed: flags.missed }),
     ...(flags.interrupted === undefined ? {} : { interrupted: flags.interrupted }),
     ...(flags.jitter === undefined ? {} : { jitterSeconds: Number(flags.jitter) }),

@@ -4,6 +4,7 @@ import type { CliCommand, CommandContext } from '../command.ts';
 export interface AddFlags {
   readonly agent?: string;
   readonly id?: string;
+  readonly workflow?: string;
   readonly cron?: string;
   readonly timezone?: string;
   readonly at?: string;
@@ -32,6 +33,7 @@ function addAdd(verb: Command, context: CommandContext): void {
     .command('add')
     .description('start an agent at fixed times; "clawhold serve" does it')
     .option('-a, --agent <name>', 'which agent (default: the only one, or "main")')
+    .option('--workflow <name>', 'start this workflow instead of one agent; the message is its input')
     .option('--id <name>', 'name of the job (default: the agent and a number)')
     .option('--cron <expression>', 'minute, hour, day of month, month and weekday, for example "0 2 * * *"')
     .option('--timezone <zone>', 'zone of --cron, for example Europe/Berlin (default: UTC)')

@@ -18,6 +18,7 @@ import { inspectAgent } from '../inspect-agent.ts';
 import { askToStop } from '../stop-run.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
+import { serveWebhooks } from './webhook-parts.ts';
 
 export interface GatewayParts extends ServeTools {
   readonly installation: Installation;
@@ -62,6 +63,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     agents: agentsDoor(installation),
     feed,
     kept: openKeptAnswers(database),
+    fireWebhook: serveWebhooks(parts),
     verifyLedger: async (tenant) => await verifyLedger(home.ledgerDir(tenant)),
     readiness: parts.readiness,
     metricsText: async () => await metrics.text(),

@@ -5,6 +5,7 @@ import { isClaimAlive } from '../../governance/ledger.ts';
 import { openDeliveries } from '../../state/deliveries.ts';
 import { openRuns } from '../../state/runs.ts';
 import { openSchedules } from '../../state/schedules.ts';
+import { openWorkflows } from '../../state/workflows.ts';
 import { openNotifyPost } from '../open-notify-post.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
@@ -25,6 +26,7 @@ export function serveScheduler({ installation, admission, log }: SchedulerParts)
     clock: systemClock,
     schedules: openSchedules(database),
     deliveries: openDeliveries(database),
+    workflows: openWorkflows(database),
     ledger: ledgerOf,
     admit: async (principal, request) => await admit(admission, principal, request),
     tenants: async () => tenants.list(),

@@ -4,6 +4,7 @@ import type { Claim, FiringRow, JobRow } from '../../state/schedules.ts';
 import { timingOf } from '../change-jobs.ts';
 import { planFirings, type FiringPlan } from '../plan-firings.ts';
 import type { SchedulerContext } from '../scheduler.ts';
+import { startWorkflow } from '../workflows.ts';
 
 /** Somebody else may be asking for its run just now; after so long nobody is. */
 const abandonedMs = 5_000;
@@ -96,16 +97,16 @@ async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow):
   const slot = new Date(firing.slotMs).toISOString();
   const { tenant, agent, id, job } = row;
   const at = new Date(ctx.clock.now()).toISOString();
-  await (await ctx.ledger(tenant)).append({ type: 'schedule.fired', at, job: id, agent, slot, isManual: firing.isManual });
+  if (firing.request === undefined)
+    await (await ctx.ledger(tenant)).append({ type: 'schedule.fired', at, job: id, agent, slot, isManual: firing.isManual });
   const session = job.mode === 'main' ? ctx.lastSession(tenant, agent) : undefined;
   const request = firing.request ?? { input: job.message, ...(session === undefined ? {} : { session }) };
   if (firing.request === undefined) ctx.schedules.noteRequest(firing, request);
-  const admission = await admitted(ctx, row, {
-    agent: firing.agent,
-    ...request,
-    door: 'cron',
-    idempotencyKey: `cron:${id}:${firing.isManual ? 'manual:' : ''}${firing.slotMs}`,
-  });
+  if (job.workflow !== undefined) {
+    await beginWorkflow(ctx, firing, { name: job.workflow, input: request.input });
+    return;
+  }
+  const admission = await admitted(ctx, row, { agent: firing.agent, ...request, door: 'cron', idempotencyKey: keyOf(firing) });
   const names = { tenant_id: tenant, job: id };
   if (admission.outcome === 'admitted') {
     ctx.schedules.update(firing, { run: admission.run });
@@ -114,6 +115,32 @@ async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow):
   }
   ctx.schedules.update(firing, { state: 'refused', reason: `${admission.code}: ${admission.message}`, endedMs: ctx.clock.now() });
   ctx.log.warn(`job ${id} was refused for ${slot}: ${admission.message}`, { ...names, code: admission.code });
+}
+
+/** Of the run, or of the passage through a workflow: asking twice gives one. */
+export function keyOf({ job, slotMs, isManual }: FiringRow): string {
+  return `cron:${job}:${isManual ? 'manual:' : ''}${slotMs}`;
+}
+
+/** The passage asks for its runs itself; this firing shows the one that is at work, once there is one. */
+async function beginWorkflow(
+  ctx: SchedulerContext,
+  firing: FiringRow,
+  { name, input }: { readonly name: string; readonly input: string },
+): Promise<void> {
+  const { workflows } = ctx;
+  if (workflows === undefined) return;
+  const principal = { kind: 'service', id: `schedule:${firing.job}` } as const;
+  try {
+    const start = { tenant: firing.tenant, name, principal, door: 'cron', input, key: keyOf(firing) } as const;
+    const { run, done, state, reason } = await startWorkflow({ ...ctx, workflows }, start);
+    const shown = run ?? done.at(-1);
+    if (shown !== undefined) ctx.schedules.update(firing, { run: shown });
+    else if (state === 'failed') ctx.schedules.update(firing, { state: 'refused', reason, endedMs: ctx.clock.now() });
+  } catch (error) {
+    if (!(error instanceof FixRequestError)) throw error;
+    ctx.schedules.update(firing, { state: 'refused', reason: `${error.code}: ${error.message}`, endedMs: ctx.clock.now() });
+  }
 }
 
 /** What only a change of configuration helps against is a refusal: the next slot tries again. */

@@ -3,6 +3,8 @@ import { sha256 } from '../../contracts/json.ts';
 import type { FiringRow, JobRow } from '../../state/schedules.ts';
 import type { RunRow } from '../../state/runs.ts';
 import { pauseJob } from '../change-jobs.ts';
+import { passageId } from '../workflows.ts';
+import { keyOf } from './fire.ts';
 import type { SchedulerContext } from '../scheduler.ts';
 
 /** So many processes that died with runs of a job, one after the other and within so long, pause it. */
@@ -25,10 +27,26 @@ export async function watchRuns(ctx: SchedulerContext, round: Round): Promise<vo
   };
   for (const firing of ctx.schedules.open()) {
     const run = firing.run === undefined ? undefined : ctx.runs.get(firing.run);
-    if (run === undefined) continue;
+    if (run === undefined || isOnItsWay(ctx, firing, run)) continue;
     if (terminalStates.has(run.state)) endFiring(ctx, { firing, run, nowMs: round.nowMs });
     else await watchOwner(ctx, { firing, run, round, isAlive });
   }
+}
+
+/** A firing of a workflow shows the run of the step that is at work, and ends when the passage does. */
+function isOnItsWay(ctx: SchedulerContext, firing: FiringRow, { state }: RunRow): boolean {
+  const passage = ctx.workflows?.get(firing.tenant, passageId(firing.tenant, keyOf(firing)));
+  if (passage === undefined) return false;
+  const shown = passage.run ?? passage.done.at(-1);
+  if (shown !== undefined && shown !== firing.run) {
+    ctx.schedules.update(firing, { run: shown });
+    return true;
+  }
+  if (passage.state === 'running') return passage.run === undefined || terminalStates.has(state);
+  const isStepMissing = passage.state === 'failed' && passage.run === undefined;
+  // Its last run is one of a step before: what that one said is not the workflow's output.
+  if (isStepMissing) ctx.schedules.update(firing, { state: 'refused', reason: passage.reason, endedMs: ctx.clock.now() });
+  return isStepMissing;
 }
 
 function endFiring(ctx: SchedulerContext, { firing, run, nowMs }: { firing: FiringRow; run: RunRow; nowMs: number }): void {

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { RequestRefusedError } from '../request-refused-error.ts';
 import { defineRoute, json, type Route } from '../route.ts';
-import { runId, sessionId } from './shapes.ts';
+import { sessionId } from './shapes.ts';
 
 export const callWebhook: Route = defineRoute({
   method: 'POST',
@@ -12,11 +12,15 @@ export const callWebhook: Route = defineRoute({
   status: 202,
   isRaw: true,
   params: z.strictObject({ hook: z.string().check(z.maxLength(200)) }),
-  answer: z.object({ run: runId, session: sessionId }),
+  /** Of a trigger that starts a workflow: the passage's id, and no session. */
+  answer: z.object({ run: z.string(), session: z.optional(sessionId) }),
   handle: async (ctx, { params, headers, body, ip }) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
     const answer = (await ctx.fireWebhook?.({ name: params.hook, headers, body: bytes, ip })) ?? { outcome: 'refused' };
-    if (answer.outcome === 'accepted') return json({ run: answer.run, session: answer.session });
+    if (answer.outcome === 'accepted') {
+      const { run, session } = answer;
+      return json({ run, ...(session === undefined ? {} : { session }) });
+    }
     if (answer.outcome === 'busy') {
       const code = 'gateway.webhook-busy';
       throw new RequestRefusedError(503, code, 'Nothing more can be started now. Send a new call later.', {

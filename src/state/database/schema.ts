@@ -202,4 +202,23 @@ export const schemaSteps: readonly string[] = [
   CREATE INDEX kept_answers_by_time ON kept_answers (kept_ms);
   `,
   `ALTER TABLE schedule_firings ADD COLUMN request TEXT;`,
+  `
+  CREATE TABLE workflow_passages (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    started_by TEXT NOT NULL,
+    state TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    done TEXT NOT NULL,
+    run TEXT,
+    reason TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    PRIMARY KEY (tenant, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX workflow_passages_open ON workflow_passages (created_ms) WHERE state = 'running';
+  CREATE INDEX workflow_passages_by_time ON workflow_passages (tenant, created_ms);
+  `,
 ];
