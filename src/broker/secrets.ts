@@ -84,6 +84,8 @@ export interface Secrets {
   ): Promise<SecretView>;
   /** A new value under the same metadata. @throws FixRequestError when no file holds the secret. */
   rotate(tenant: TenantId, name: string, value: string): Promise<SecretView>;
+  /** Where values of the tenant would lie, whether or not they do. */
+  folders(tenant: TenantId): readonly string[];
   /** False when there was nothing. */
   remove(tenant: TenantId, name: string): Promise<boolean>;
 }
@@ -122,6 +124,7 @@ export function openSecrets(options: SecretsOptions): Secrets {
       await rotate(options, { tenant, name: checkName(name) }, value);
       return await view(tenant, name);
     },
+    folders: (tenant) => options.dirs(tenant),
     remove: async (tenant, name) => removeFiles(options.dirs(tenant), checkName(name)),
   };
 }

@@ -51,6 +51,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/cron.ts'),
   },
   {
+    name: 'queue',
+    summary: 'show waiting work; pause, drain, and look after dead tasks',
+    load: async () => await import('./commands/queue.ts'),
+  },
+  {
     name: 'tokens',
     summary: 'let programs in: make, list, rotate and revoke API tokens',
     load: async () => await import('./commands/tokens.ts'),

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { parseTenantId, type TenantId } from '../contracts/ids.ts';
 import { createHome, type Home } from './home.ts';
+import { claimServe } from './serve-file.ts';
 import { openTenants, type Tenants } from './tenants.ts';
 
 const acme = parseTenantId('acme');
@@ -152,7 +153,28 @@ test('a removed tenant is out of reach of a new one of its name, and kept until 
   assert.equal(fs.readFileSync(path.join(kept[1]!, 'secret.txt'), 'utf8'), 'of the first');
   assert.equal(tenants.get(acme)?.config.title, 'second');
   assert.deepEqual(tenants.remove(acme, { nowMs: nowMs + 1, isErased: true }), []);
-  assert.equal(fs.readdirSync(home.deletedDir).length, 1);
+  const graves = fs.readdirSync(home.deletedDir).map((grave) => fs.readdirSync(path.join(home.deletedDir, grave)));
+  assert.deepEqual(graves, [['root', 'tenant'], []]);
+});
+
+test('while the server runs that knew a deleted tenant, its name is not given again', async () => {
+  const { home, tenants } = newWorld();
+  const nameAgain = async (): Promise<string> =>
+    await tenants.create(acme).then(
+      () => 'made',
+      ({ code }: { code: string }) => code,
+    );
+  await tenants.create(acme);
+  const serve = claimServe(home.dir)!;
+  await serve.announce({ pid: 1, url: 'http://127.0.0.1:1', startedMs: nowMs - 1, version: '0' });
+  tenants.remove(acme, { nowMs, isErased: true });
+
+  const whileServed = await nameAgain();
+  await serve.announce({ pid: 1, url: 'http://127.0.0.1:1', startedMs: nowMs + 1, version: '0' });
+  const afterRestart = await nameAgain();
+  await serve[Symbol.asyncDispose]();
+
+  assert.deepEqual([whileServed, afterRestart], ['state.tenant-deleted', 'made']);
 });
 
 test('default cannot be removed, nor what is not there', () => {

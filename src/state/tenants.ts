@@ -10,6 +10,7 @@ import { makeDurableDir, syncDirectory } from './durable-dir.ts';
 import { editYamlFile } from './edit-yaml-file.ts';
 import type { Home } from './home.ts';
 import { orNotWritable } from './not-writable.ts';
+import { readServeState } from './serve-file.ts';
 import { parseYaml, type YamlEditor } from './yaml-file.ts';
 
 export interface Tenant {
@@ -138,6 +139,7 @@ async function create(home: Home, id: TenantId, config: TenantConfig): Promise<T
   const text = stringify({ ...config, version: 1 });
   const { value } = parseYaml(text, tenantConfig, nameOf(id));
   if (id === 'default' || fs.lstatSync(dir, { throwIfNoEntry: false }) !== undefined) throw taken(home, id);
+  refuseHeir(home, id);
   const root = home.tenantRoot(id);
   if (fs.lstatSync(root, { throwIfNoEntry: false }) !== undefined) throw leftOver(id, root);
   orNotWritable(dir, () => {
@@ -159,6 +161,21 @@ function taken(home: Home, id: TenantId): FixRequestError {
   if (id === 'default' || fs.existsSync(fileOf(home, id)))
     return new FixRequestError('state.tenant-exists', `Tenant ${id} is there already, and nothing was changed. Choose another name.`);
   return leftOver(id, home.tenantDir(id));
+}
+
+/** A server that knew the deleted tenant may still hold files of it open: to it, the new one would be the old one. */
+function refuseHeir(home: Home, id: TenantId): void {
+  const { isAlive, facts } = readServeState(home.dir);
+  if (!isAlive || !fs.existsSync(home.deletedDir)) return;
+  const stamps = fs.readdirSync(home.deletedDir).flatMap((name) => {
+    const stamp = name.startsWith(`${id}-`) ? /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3}Z)$/.exec(name.slice(id.length + 1)) : null;
+    return stamp === null ? [] : [Date.parse(`${stamp[1]}T${stamp[2]}:${stamp[3]}:${stamp[4]}.${stamp[5]}`)];
+  });
+  if (!stamps.some((deletedMs) => deletedMs >= (facts?.startedMs ?? 0))) return;
+  throw new FixRequestError(
+    'state.tenant-deleted',
+    `Tenant ${id} was deleted while the server was running, which may still hold its files. Restart the server, then make it again.`,
+  );
 }
 
 function leftOver(id: TenantId, dir: string): FixRequestError {
@@ -190,7 +207,8 @@ function remove(home: Home, id: TenantId, { nowMs, isErased }: { readonly nowMs:
   }
   syncDirectory(grave);
   if (!isErased) return moved;
-  fs.rmSync(grave, { recursive: true, force: true });
-  syncDirectory(home.deletedDir);
+  // The empty grave stays: it says when the name was given up.
+  for (const place of moved) fs.rmSync(place, { recursive: true, force: true });
+  syncDirectory(grave);
   return [];
 }

@@ -223,7 +223,7 @@ test('tenants are listed with what is wrong, changed, suspended and resumed, eac
       ['beta', 'invalid'],
     ],
   );
-  assert.match(json.tenants[2].problem, /weigth/);
+  assert.match(json.tenants[2].conditions[0].message, /weigth/);
   assert.deepEqual(shown.json.config.quotas, { concurrentRuns: 3 });
   assert.equal(ledger.stdout.split('tenants/acme/tenant.yaml').length - 1, 4);
 });

@@ -1,11 +1,15 @@
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
-import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
+import { FixRequestError } from '../../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../../contracts/ids.ts';
-import type { TenantConfig } from '../../contracts/tenant.ts';
+import type { QuotaName } from '../../contracts/tenant.ts';
+import { sharesOf } from '../../control/quota.ts';
+import { tenantStatus, type ShownUse, type TenantStatus } from '../../control/tenant-status.ts';
 import { makeVisible } from '../../governance/visible.ts';
 import { openTenants, type TenantChange, type Tenants } from '../../state/tenants.ts';
 import { table } from '../io.ts';
 import { localUser } from '../run-options.ts';
+import { openTenantStatus } from '../open-tenant-status.ts';
+import { openHomeQueue } from '../resume-on-queue.ts';
 import { editOfTenant } from '../tenant-fields.ts';
 
 export const command: CliCommand = {
@@ -28,6 +32,15 @@ export const command: CliCommand = {
       .description('change a field of tenant.yaml, such as quotas.concurrentRuns; "none" takes it out')
       .action(async (name: string, key: string, value: string) => await set(context, parseTenantId(name), { key, value }));
     verb
+      .command('delete <name>')
+      .description('take a tenant with all it has out of reach; kept below deleted/ until a human removes it')
+      .option('--yes', 'do it')
+      .option('--erase', 'keep nothing')
+      .action(async (name: string, flags: DeleteFlags) => {
+        const { deleteTenant } = await import('./tenants-delete.ts');
+        await deleteTenant(context, parseTenantId(name), flags);
+      });
+    verb
       .command('suspend <name>')
       .description('start nothing for it any more; what it has is kept')
       .action(async (name: string) => await setState(context, parseTenantId(name), 'suspended'));
@@ -38,53 +51,75 @@ export const command: CliCommand = {
   },
 };
 
+export interface DeleteFlags {
+  readonly yes?: boolean;
+  readonly erase?: boolean;
+}
+
 /** Tenants are the platform's: who works as one of them changes none. */
-async function open({ app }: CommandContext): Promise<Tenants> {
+export async function openPlatformTenants({ app }: CommandContext): Promise<Tenants> {
   if (app.tenant === 'default') return openTenants(await app.home());
   const message = `Tenants are changed on the platform, not as tenant ${app.tenant}. Leave --tenant out.`;
   throw new FixRequestError('cli.platform-only', message);
 }
 
 async function create(context: CommandContext, id: TenantId, { title }: { readonly title?: string }): Promise<void> {
-  const change = await (await open(context)).create(id, { version: 1, ...(title === undefined ? {} : { title }) });
+  const change = await (await openPlatformTenants(context)).create(id, { version: 1, ...(title === undefined ? {} : { title }) });
   await record(context, change);
   const next = `Made tenant ${id}. Next:\n  clawhold agents new main --tenant ${id}\n  clawhold tokens create --tenant ${id}`;
   printResult(context.io, { tenant: id, file: change.file }, next);
 }
 
-interface Shown {
-  readonly tenant: TenantId;
-  readonly state: 'active' | 'suspended' | 'invalid';
-  readonly title: string;
-  readonly config?: TenantConfig;
-  readonly problem?: string;
-}
-
-function read(tenants: Tenants, tenant: TenantId): Shown {
-  try {
-    const { config, isActive } = tenants.existing(tenant);
-    return { tenant, state: isActive ? 'active' : 'suspended', title: config.title ?? '', config };
-  } catch (error) {
-    if (error instanceof FixRequestError && error.code === 'state.unknown-tenant') throw error;
-    return { tenant, state: 'invalid', title: '', problem: reasonOf(error) };
-  }
+async function statusOf(context: CommandContext, ids: (tenants: Tenants) => readonly TenantId[]): Promise<readonly TenantStatus[]> {
+  const { app } = context;
+  const tenants = await openPlatformTenants(context);
+  await using queue = await openHomeQueue(app);
+  const ctx = await openTenantStatus(app, queue);
+  const rows = [];
+  for (const id of ids(tenants)) rows.push(await tenantStatus(ctx, id));
+  return rows;
 }
 
 async function list(context: CommandContext): Promise<void> {
-  const tenants = await open(context);
-  const rows = tenants.list().map((id) => read(tenants, id));
-  const cells = rows.map(({ tenant, state, title, problem }) => [tenant, state, makeVisible(problem ?? title)]);
-  printResult(context.io, { tenants: rows }, table([['TENANT', 'STATE', 'TITLE'], ...cells]));
+  const rows = await statusOf(context, (tenants) => tenants.list());
+  const cells = rows.map((row) => [
+    row.tenant,
+    row.state,
+    used(row, 'concurrentRuns'),
+    used(row, 'sandboxes'),
+    used(row, 'storageMb'),
+    used(row, 'usdPerDay'),
+    row.conditions.map(({ type, quota }) => (quota === undefined ? type : `${type}(${quota})`)).join(' ') || 'none',
+    makeVisible(row.title),
+  ]);
+  const head = ['TENANT', 'STATE', 'RUNS', 'SANDBOXES', 'MIB', 'USD TODAY', 'CONDITIONS', 'TITLE'];
+  printResult(context.io, { tenants: rows }, table([head, ...cells]));
+}
+
+function used({ uses }: TenantStatus, name: QuotaName): string {
+  const use: ShownUse | undefined = uses.find((one) => one.name === name);
+  const amount = Number((use?.used ?? 0).toFixed(4));
+  return use?.limit === undefined ? String(amount) : `${amount}/${use.limit}`;
 }
 
 async function show(context: CommandContext, id: TenantId): Promise<void> {
-  const row = read(await open(context), id);
+  const [row] = await statusOf(context, () => [id]);
+  if (row === undefined) return;
   const { stringify } = await import('yaml');
-  printResult(context.io, row, `${row.tenant}: ${row.state}\n${row.problem ?? stringify(row.config)}`);
+  const lines = [
+    `${row.tenant}: ${row.state}${row.title === '' ? '' : `, ${makeVisible(row.title)}`}`,
+    ...row.conditions.map(({ type, message }) => context.io.color.yellow(`${type}: ${makeVisible(message)}`)),
+    '',
+    table([['QUOTA', 'USED', 'LIMIT'], ...row.uses.map((use) => [use.name, String(use.used), String(use.limit ?? 'none')])]),
+    `requests today ${row.requestsToday}, dead tasks ${row.tasks.dead}`,
+    '',
+    row.config === undefined ? '' : stringify(row.config).trimEnd(),
+  ];
+  printResult(context.io, row, lines.join('\n'));
 }
 
 async function set(context: CommandContext, id: TenantId, field: { readonly key: string; readonly value: string }): Promise<void> {
-  const change = await (await open(context)).edit(id, editOfTenant(field));
+  const change = await (await openPlatformTenants(context)).edit(id, editOfTenant(field));
   await record(context, change);
   printResult(
     context.io,
@@ -94,13 +129,20 @@ async function set(context: CommandContext, id: TenantId, field: { readonly key:
 }
 
 async function setState(context: CommandContext, id: TenantId, state: 'active' | 'suspended'): Promise<void> {
-  const change = await (await open(context)).edit(id, (editor) => editor.set(['state'], state));
+  const change = await (await openPlatformTenants(context)).edit(id, (editor) => editor.set(['state'], state));
   await record(context, change);
+  await applyShare(context, id);
   printResult(context.io, { tenant: id, state }, `Tenant ${id} is ${state}.`);
 }
 
+/** At once, also where no server runs: a suspended tenant's tasks are leased by nobody. */
+export async function applyShare({ app }: CommandContext, id: TenantId): Promise<void> {
+  await using queue = await openHomeQueue(app);
+  for (const { tenant, share } of sharesOf(openTenants(await app.home()))) if (tenant === id) await queue.setShare(tenant, share);
+}
+
 /** In the ledger of the platform, whose configuration it is. */
-async function record(context: CommandContext, { file, before, after }: TenantChange): Promise<void> {
+export async function record(context: CommandContext, { file, before, after }: TenantChange): Promise<void> {
   const ledger = await context.app.ledger();
   await ledger.append({
     type: 'config.change',

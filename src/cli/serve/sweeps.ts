@@ -4,6 +4,7 @@ import type { ApprovalId, RunId, TenantId } from '../../contracts/ids.ts';
 import { readPayload } from '../../contracts/read-payload.ts';
 import { admitResume } from '../../control/admit-resume.ts';
 import type { AdmitContext } from '../../control/admit.ts';
+import { sharesOf } from '../../control/quota.ts';
 import { openApprovals } from '../../state/approvals.ts';
 import { openKeptAnswers } from '../../state/kept-answers.ts';
 import type { TaskFacts } from '../../state/queue.ts';
@@ -54,21 +55,12 @@ async function repeat({ log }: SweepContext, signal: AbortSignal, { name, everyM
 }
 
 /** The files of tenants are the truth; a command changes them while the server runs. */
-async function applyShares({ installation: { tenants }, queue, log }: SweepContext, applied: Map<TenantId, string>): Promise<void> {
-  for (const id of tenants.list()) {
-    try {
-      const config = tenants.get(id)?.config;
-      const share = {
-        ...(config?.weight === undefined ? {} : { weight: config.weight }),
-        ...(config?.quotas?.concurrentRuns === undefined ? {} : { maxLeased: config.quotas.concurrentRuns }),
-      };
-      const text = JSON.stringify(share);
-      if ((applied.get(id) ?? '{}') === text) continue;
-      await queue.setShare(id, share);
-      applied.set(id, text);
-    } catch (error) {
-      log.warn('the share of a tenant is not known', { tenant_id: id, reason: reasonOf(error) });
-    }
+async function applyShares({ installation: { tenants }, queue }: SweepContext, applied: Map<TenantId, string>): Promise<void> {
+  for (const { tenant, share } of sharesOf(tenants)) {
+    const text = JSON.stringify(share);
+    if (applied.get(tenant) === text) continue;
+    await queue.setShare(tenant, share);
+    applied.set(tenant, text);
   }
 }
 
