@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import type { BoundaryClass } from '../contracts/isolation.ts';
+import { strictestClass, type BoundaryClass } from '../contracts/isolation.ts';
 import { chooseDriver, limitsFor } from '../sandbox/open-sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { startMcpInSandbox } from '../tools/mcp-in-sandbox.ts';
@@ -56,7 +56,8 @@ async function startSandbox(
 ): Promise<Pick<Sandbox, 'exec' | 'stop'>> {
   const wanted = agent.config.sandbox?.driver ?? 'auto';
   const { drivers, candidates, runtimeDir } = await options.sandboxes();
-  const { driver, probe } = await chooseDriver({ drivers: wanted === 'auto' ? candidates : drivers, wanted, minimum: options.minimum() });
+  const minimum = strictestClass(options.minimum(), parts.server.minimum);
+  const { driver, probe } = await chooseDriver({ drivers: wanted === 'auto' ? candidates : drivers, wanted, minimum });
   // A server is one command that lasts as long as the run, and its output is its protocol.
   const { wallMs: _wall, outputBytes: _output, ...limits } = limitsFor(probe).limits;
   fs.mkdirSync(runtimeDir, { recursive: true, mode: 0o711 });

@@ -3,6 +3,7 @@ import { boundaryClasses } from './isolation.ts';
 import { runLimits } from './run.ts';
 import { serveConfig } from './serve-config.ts';
 import { agentSchedule } from './schedule.ts';
+import { sandboxImage } from './sandbox-image.ts';
 
 /**
  * The files a human writes. Every schema is strict: an unknown field is refused. Defaults are the safe choice, so an
@@ -12,26 +13,6 @@ const name = z
   .string()
   .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens (63 at most)'));
 const modelRef = z.string().check(z.regex(/^[a-z][a-z0-9-]*\/\S+$/, 'must be PROVIDER/MODEL, for example openai/gpt-4o-mini'));
-
-const digest = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 64 lower-case hex digits'));
-
-/** Where a container's files come from: exactly one of the three. Nothing is fetched when a sandbox starts. */
-const sandboxImage = z
-  .strictObject({
-    /** An unpacked root file system, relative to the folder that holds `.clawhold`. */
-    rootfs: z.optional(z.string()),
-    /** A tar archive of one, with its SHA-256. */
-    tarball: z.optional(z.string()),
-    sha256: z.optional(digest),
-    /** `name@sha256:…` */
-    name: z.optional(z.string().check(z.regex(/@sha256:[0-9a-f]{64}$/, 'must end with the digest, @sha256:…'))),
-  })
-  .check(
-    z.refine(({ rootfs, tarball, name: reference, sha256 }) => {
-      const given = [rootfs, tarball, reference].filter((one) => one !== undefined).length;
-      return given === 1 && (tarball === undefined) === (sha256 === undefined);
-    }, 'must have exactly one of rootfs, tarball (with its sha256) and name'),
-  );
 
 const minimumClass = z.enum(boundaryClasses);
 const whole = z.number().check(z.int(), z.positive());
@@ -177,6 +158,8 @@ export const agentConfig = z.strictObject({
         folder: z.optional(z.string()),
         /** Hosts that it may reach. Absent: none. */
         hosts: z.optional(stringList),
+        /** The weakest sandbox that it may run in; the strictest of all that are named holds. */
+        minimum: z.optional(minimumClass),
       }),
     ),
   ),

@@ -1,3 +1,4 @@
+import type { BoundaryClass } from './isolation.ts';
 import type { JsonObject, JsonValue, Sha256 } from './json.ts';
 
 /**
@@ -39,11 +40,18 @@ export interface ToolDeclaration {
   readonly structured: readonly string[];
   /** What a resume does with a call that was begun and has no recorded result. */
   readonly recovery: 'redo' | 'compare-target' | 'ask-human';
+  /** The weakest sandbox that it may run in. Where none reaches it, the call is refused with that reason. */
+  readonly minimumClass?: BoundaryClass;
 }
 
 /** Whether a tool runs commands: it exists for an agent only where a sandbox does. */
 export function runsCommands(tool: Pick<ToolDeclaration, 'args'>): boolean {
   return Object.values(tool.args).some(({ kind }) => kind === 'command');
+}
+
+/** Whether a decision about it must know the sandbox of the run. */
+export function needsSandbox(tool: Pick<ToolDeclaration, 'args' | 'minimumClass'>): boolean {
+  return tool.minimumClass !== undefined || runsCommands(tool);
 }
 
 /** Wall time of a command whose call names none. */

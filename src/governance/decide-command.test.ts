@@ -186,3 +186,38 @@ test('examples of commands are checked when the policy is compiled', () => {
   assert.throws(() => policy({ agent: 'grants: { shell.exec: { commands: ["npm test && id"] } }' }), { code: 'governance.bad-pattern' });
   assert.throws(() => policy({ platform: 'rules: [{ id: a, deny: shell.exec, seconds: 5 }]' }), { code: 'governance.bad-pattern' });
 });
+
+test('a tool that demands a class of sandbox itself is refused below it, with that reason, whatever the rules say', () => {
+  const vault: ToolDeclaration = { ...shell, name: 'mcp.vault.read', args: {}, minimumClass: 'container' };
+  const sources = [
+    { layer: 'platform' as const, file: 'p', text: 'version: 1\nrules: [{ id: all, allow: "*" }]' },
+    { layer: 'agent' as const, file: 'a', text: 'version: 1\ngrants: { mcp.vault.read: {} }' },
+  ];
+  const snapshot = compilePolicy(sources, { tools: [vault] });
+  const asked = (sandbox: SandboxFacts | undefined): Decision => decide(requestOf(vault, sandbox), snapshot);
+
+  const weak = asked(bwrap);
+  const none = asked(undefined);
+
+  assert.equal(asked({ ...bwrap, driver: 'oci', isolation: 'container' }).verdict, 'allow');
+  assert.deepEqual([weak.verdict, weak.rule.id], ['deny', 'sandbox.unavailable']);
+  assert.match(weak.reason, /bwrap is of the class namespace, and container is the weakest that mcp\.vault\.read itself demands/);
+  assert.equal(none.verdict, 'deny');
+  assert.equal(asked({ available: false, reason: 'nothing works here' }).verdict, 'deny');
+  // Sabotage: the same tool without its demand is allowed in the same sandbox, so it is the demand that refuses.
+  const { minimumClass: _, ...meek } = vault;
+  assert.equal(decide(requestOf(meek, bwrap), compilePolicy(sources, { tools: [meek] })).verdict, 'allow');
+});
+
+function requestOf(tool: ToolDeclaration, sandbox: SandboxFacts | undefined): PolicyRequest {
+  return policyRequest({
+    tenant: 'default' as TenantId,
+    agent: 'builder' as AgentId,
+    principal: { kind: 'user', id: 'local' },
+    tool,
+    args: {},
+    resources: [],
+    sandbox,
+    nowMs: 0,
+  });
+}

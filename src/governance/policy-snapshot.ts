@@ -34,6 +34,8 @@ export interface PolicySnapshot {
   readonly tools?: ReadonlySet<string>;
   /** What they do, by name. */
   readonly effects?: ReadonlyMap<string, readonly Effect[]>;
+  /** The sandbox that a tool itself demands, by name. */
+  readonly minimums?: ReadonlyMap<string, BoundaryClass>;
 }
 
 /** A tenant's file that names a weaker sandbox than the platform's: the stronger holds all the same. */
@@ -94,9 +96,17 @@ export function compilePolicy(sources: readonly PolicySource[], options: Compile
   };
 }
 
-function toolFacts(tools: CompileOptions['tools']): Pick<PolicySnapshot, 'tools' | 'effects'> {
+function toolFacts(tools: CompileOptions['tools']): Pick<PolicySnapshot, 'tools' | 'effects' | 'minimums'> {
   if (tools === undefined) return {};
-  return { tools: new Set(tools.map(({ name }) => name)), effects: new Map(tools.map(({ name, effects }) => [name, effects])) };
+  return {
+    tools: new Set(tools.map(({ name }) => name)),
+    effects: new Map(tools.map(({ name, effects }) => [name, effects])),
+    minimums: minimumsOf(tools),
+  };
+}
+
+function minimumsOf(tools: readonly ToolDeclaration[]): ReadonlyMap<string, BoundaryClass> {
+  return new Map(tools.flatMap(({ name, minimumClass }) => (minimumClass === undefined ? [] : [[name, minimumClass] as const])));
 }
 
 interface PolicyPart {

@@ -17,7 +17,7 @@ export interface RequestInput {
   readonly resources: readonly Resource[];
   /** What the run knows; absent where no run is (`policy explain`, `tools call`): then a human wrote the arguments. */
   readonly trust?: Trust;
-  /** Where the run's commands would run; left out of requests without one. */
+  /** Where the run's commands would run; left out of requests that need none. */
   readonly sandbox?: SandboxFacts | undefined;
   readonly nowMs: number;
 }
@@ -29,13 +29,14 @@ export interface RequestInput {
 export function policyRequest(input: RequestInput): PolicyRequest {
   const { tenant, agent, principal, tool, args, nowMs } = input;
   const isDeclared = 'effects' in tool;
-  const sandbox = input.resources.some(({ kind }) => kind === 'command') ? input.sandbox : undefined;
+  const isCommand = input.resources.some(({ kind }) => kind === 'command');
+  const sandbox = isCommand || (isDeclared && tool.minimumClass !== undefined) ? input.sandbox : undefined;
   return {
     tenant,
     agent,
     principal: { kind: principal.kind, id: principal.id },
     tool: tool.name,
-    effects: isDeclared ? effectsOf(tool, sandbox) : ['mutating', 'outside'],
+    effects: isDeclared ? effectsOf(tool, isCommand ? sandbox : undefined) : ['mutating', 'outside'],
     args,
     resources: input.resources,
     labels: isDeclared && input.trust !== undefined ? labelArguments(tool, args, input.trust) : [],

@@ -1,4 +1,5 @@
 import type { AgentConfig, McpPins } from '../contracts/config.ts';
+import type { BoundaryClass } from '../contracts/isolation.ts';
 import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
 import type { ToolDeclaration } from '../contracts/tool.ts';
 import type { ListedTool } from './mcp/session.ts';
@@ -59,8 +60,14 @@ export function makePin(server: McpServer, listed: readonly ListedTool[], before
   return { server: serverHash(server), tools: Object.fromEntries(tools) };
 }
 
+interface Declared {
+  readonly pinned: PinnedTool;
+  /** Of the server: what a human demands of its sandbox. */
+  readonly minimum?: BoundaryClass | undefined;
+}
+
 /** A pinned tool as policy, labels and prompt see it. Nothing of its result is a record: it is all free text. */
-export function declarePinned(server: string, name: string, pinned: PinnedTool): ToolDeclaration {
+export function declarePinned(server: string, name: string, { pinned, minimum }: Declared): ToolDeclaration {
   const parameters = pinned.parameters as JsonObject;
   const properties = Object.keys((parameters['properties'] as JsonObject | undefined) ?? {});
   return {
@@ -71,6 +78,7 @@ export function declarePinned(server: string, name: string, pinned: PinnedTool):
     args: Object.fromEntries(properties.map((argument) => [argument, declaredArgument(pinned, argument)])),
     structured: [],
     recovery: 'ask-human',
+    ...(minimum === undefined ? {} : { minimumClass: minimum }),
   };
 }
 

@@ -32,7 +32,7 @@ export interface McpTools extends AsyncDisposable {
 /** What the pinned tools say of themselves; no server is started. */
 export function describeMcpTools(pins: McpPins | undefined): readonly ToolDeclaration[] {
   return Object.entries(pins?.servers ?? {}).flatMap(([server, pin]) =>
-    Object.entries(pin.tools).map(([name, tool]) => declarePinned(server, name, tool)),
+    Object.entries(pin.tools).map(([name, tool]) => declarePinned(server, name, { pinned: tool })),
   );
 }
 
@@ -46,11 +46,11 @@ export function describeMcpTools(pins: McpPins | undefined): readonly ToolDeclar
 export function openMcpTools(options: McpOptions): McpTools {
   const hosts = Object.entries(options.servers).flatMap(([name, server]) => {
     const pin = options.pins !== undefined && Object.hasOwn(options.pins.servers, name) ? options.pins.servers[name] : undefined;
-    return pin === undefined ? [] : [{ host: new ServerHost(name, server, { options, pin }), name, pin }];
+    return pin === undefined ? [] : [{ host: new ServerHost(name, server, { options, pin }), name, pin, minimum: server.minimum }];
   });
   return {
-    tools: hosts.flatMap(({ host, name, pin }) =>
-      Object.entries(pin.tools).map(([tool, pinned]) => host.tool(tool, declarePinned(name, tool, pinned))),
+    tools: hosts.flatMap(({ host, name, pin, minimum }) =>
+      Object.entries(pin.tools).map(([tool, pinned]) => host.tool(tool, declarePinned(name, tool, { pinned, minimum }))),
     ),
     [Symbol.asyncDispose]: async () => void (await Promise.all(hosts.map(async ({ host }) => await host.stop()))),
   };

@@ -83,3 +83,25 @@ test('a server whose tool changed since it was pinned is refused, and a changed 
   assert.match(moved.told[0] ?? '', /pinned/);
   assert.doesNotMatch(`${changed.told[0]}${moved.told[0]}`, /NOTE/);
 });
+
+test(
+  'a server that demands a class which nothing here reaches is not started: its tools are refused with that reason',
+  { skip },
+  async () => {
+    await using story = await newMcpStory();
+    await story.one.cli(['mcp', 'pin', 'notes'], { seconds: 60 });
+    const file = '.clawhold/tenants/default/agents/main/agent.yaml';
+    const yaml = fs.readFileSync(path.join(story.one.root, file), 'utf8');
+    story.one.write(file, yaml.replace('folder: server,', 'folder: server, minimum: microvm,'));
+
+    const { finished, told, offered } = await story.ask([[['mcp_notes_env', {}]]]);
+
+    assert.equal(finished.code, 0, finished.stderr);
+    assert.deepEqual(
+      offered.filter((name) => name.startsWith('mcp')),
+      [],
+    );
+    assert.match(told[0] ?? '', /microvm is the weakest that mcp\.notes\.env itself demands/);
+    assert.deepEqual(story.live(), []);
+  },
+);

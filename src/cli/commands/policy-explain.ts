@@ -1,6 +1,6 @@
 import { FixRequestError } from '../../contracts/errors.ts';
 import type { AgentId } from '../../contracts/ids.ts';
-import { runsCommands } from '../../contracts/tool.ts';
+import { needsSandbox } from '../../contracts/tool.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { decide } from '../../governance/decide.ts';
 import { explainDecision, type Explanation } from '../../governance/explain.ts';
@@ -21,7 +21,7 @@ export interface CallToExplain {
  */
 export async function explainCall(context: PolicyContext, { agent, tool, args }: CallToExplain): Promise<Explanation> {
   const declaration = context.tools.find((one) => one.name === tool);
-  const isCommand = declaration !== undefined && runsCommands(declaration);
+  const isBound = declaration !== undefined && needsSandbox(declaration);
   const request = policyRequest({
     tenant: context.tenant,
     agent,
@@ -29,7 +29,7 @@ export async function explainCall(context: PolicyContext, { agent, tool, args }:
     tool: declaration ?? { name: tool },
     args,
     resources: declaration === undefined ? [] : (await context.resourcesOf(agent))(declaration, args),
-    sandbox: isCommand ? await context.sandboxOf(agent) : undefined,
+    sandbox: isBound ? await context.sandboxOf(agent) : undefined,
     nowMs: context.now(),
   });
   return explainDecision(request, decide(request, await currentPolicy(context, agent)));

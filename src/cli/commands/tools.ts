@@ -1,5 +1,5 @@
 import { FixRequestError } from '../../contracts/errors.ts';
-import type { ToolDeclaration } from '../../contracts/tool.ts';
+import { runsCommands, type ToolDeclaration } from '../../contracts/tool.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import { table } from '../io.ts';
 import { addRunFlags, chooseAgent, itemFromFlags, type RunFlags } from '../run-options.ts';
@@ -30,11 +30,20 @@ async function allTools(): Promise<readonly ToolDeclaration[]> {
 
 async function list({ io }: CommandContext): Promise<void> {
   const tools = await allTools();
-  const rows = tools.map(({ name, effects, summary, recovery }) => ({ name, effects, summary, recovery }));
+  const rows = tools.map(({ name, effects, summary, recovery, args, minimumClass }) => ({
+    name,
+    effects,
+    summary,
+    recovery,
+    sandbox: minimumClass ?? (runsCommands({ args }) ? 'namespace' : 'none'),
+  }));
   printResult(
     io,
     { tools: rows },
-    table([['TOOL', 'EFFECTS', 'WHAT IT DOES'], ...rows.map((row) => [row.name, row.effects.join(' '), row.summary])]),
+    table([
+      ['TOOL', 'EFFECTS', 'SANDBOX', 'WHAT IT DOES'],
+      ...rows.map((row) => [row.name, row.effects.join(' '), row.sandbox, row.summary]),
+    ]),
   );
 }
 

@@ -1,4 +1,4 @@
-import { reachesClass } from '../../contracts/isolation.ts';
+import { reachesClass, strictestClass, type BoundaryClass } from '../../contracts/isolation.ts';
 import type { PolicyRequest, Resource } from '../../contracts/policy.ts';
 import type { PolicySnapshot } from '../policy-snapshot.ts';
 import { foldedSegments, type FileFact, type RequestFacts } from './covers.ts';
@@ -27,25 +27,35 @@ export function brokenInvariant(facts: RequestFacts, snapshot: PolicySnapshot): 
     const refusal = closedPath(file) ?? agentFolder(file, snapshot) ?? readOnlyRoot(file);
     if (refusal !== undefined) return refusal;
   }
-  return facts.commands.length === 0 ? undefined : withoutSandbox(request, snapshot);
+  const demanded = snapshot.minimums?.get(request.tool);
+  return facts.commands.length === 0 && demanded === undefined ? undefined : withoutSandbox(request, snapshot, demanded);
 }
 
 /** No sandbox, no command; and none weaker than any layer demands. */
-function withoutSandbox({ sandbox }: PolicyRequest, snapshot: PolicySnapshot): Refusal | undefined {
+function withoutSandbox(
+  { sandbox, tool }: PolicyRequest,
+  snapshot: PolicySnapshot,
+  demanded: BoundaryClass | undefined,
+): Refusal | undefined {
   const id = 'sandbox.unavailable';
   if (sandbox === undefined)
     return {
       id,
-      reason: 'No sandbox was chosen, because agent.yaml grants no tool that runs commands.',
+      reason: 'No sandbox was chosen, because agent.yaml grants no tool that needs one.',
       remedy: `A person grants it in ${agentFileOf(snapshot)}; the next run then chooses a sandbox.`,
     };
   const remedy = '`clawhold sandbox probe` shows what works here and why not; no rule can allow a command without a sandbox.';
-  if (!sandbox.available) return { id, reason: `Commands run in a sandbox or not at all: ${sandbox.reason.replace(/\.$/, '')}.`, remedy };
-  const { minimum } = snapshot.sandbox;
+  if (!sandbox.available)
+    return {
+      id,
+      reason: `${demanded === undefined ? 'Commands run' : `${tool} runs`} in a sandbox or not at all: ${sandbox.reason.replace(/\.$/, '')}.`,
+      remedy,
+    };
+  const minimum = strictestClass(snapshot.sandbox.minimum, demanded);
   if (reachesClass(sandbox.isolation, minimum)) return undefined;
   return {
     id,
-    reason: `The sandbox ${sandbox.driver} is of the class ${sandbox.isolation}, and ${minimum} is the weakest allowed.`,
+    reason: `The sandbox ${sandbox.driver} is of the class ${sandbox.isolation}, and ${minimum} is the weakest ${minimum === snapshot.sandbox.minimum ? 'allowed' : `that ${tool} itself demands`}.`,
     remedy,
   };
 }
