@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startOpenAiServer, type ServerTurn } from '../servers/openai-server.ts';
-import { journalOf, newInstallation, type Document } from './installation.ts';
+import { parseRunId, parseTenantId } from '../../src/contracts/ids.ts';
+import { homeAt } from '../../src/state/home.ts';
+import { journalOf, newInstallation, type Document, type Installation } from './installation.ts';
+import { serveHome } from './served.ts';
 
 const calls = [
   { tool: 'fs.read', args: { path: 'a.md' } },
@@ -61,3 +64,38 @@ test('the same call gets the same decision by the same rule through ask, run, to
   assert.equal(replayed.isIdentical, true);
   assert.equal(replayed.decisions.length, calls.length);
 });
+
+test('the same request through the command line, HTTP and a schedule gets the same decisions by the same rules', async () => {
+  const turn: ServerTurn = { toolCalls: calls.map(({ tool, args }) => ({ name: tool.replace('.', '_'), args })) };
+  await using server = await startOpenAiServer({
+    respond: ({ body }) => ((body['messages'] as unknown[]).length === 2 ? turn : { text: 'over' }),
+  });
+  using one = newInstallation({ openAi: server.baseUrl, agentYaml });
+  const task = 'Work with a.md, ../a.md, docs/a.md, a.sh and ask.md.';
+  await using served = await serveHome(one);
+
+  const asked = (await one.cli(['ask', task, '--json', '--approvals', 'wait'])).json;
+  const posted = await served.reached(await served.post(task), 'waiting');
+  await one.cli(['cron', 'add', '--id', 'parity', '--agent', 'main', '--every', '1d', '--message', task, '--json']);
+  await one.cli(['cron', 'run', 'parity', '--json']);
+  const [fired] = await runsOf(one, 'cron');
+  await served.reached(fired.id, 'waiting');
+
+  const bundles = [asked.run, posted.id, fired.id].map((run: string) => homeAt(one.home).runDir(parseTenantId('default'), parseRunId(run)));
+  const [first, ...others] = bundles.map((bundle) =>
+    journalOf(bundle)
+      .find(({ kind }) => kind === 'decisions')
+      ?.calls.map(answerOf),
+  );
+  assert.equal(first.length, calls.length);
+  assert.deepEqual(others, [first, first]);
+});
+
+/** Runs that came through a door, once there are any. */
+async function runsOf(one: Installation, door: string): Promise<Document[]> {
+  for (;;) {
+    const { runs } = (await one.cli(['runs', 'list', '--json'])).json;
+    const found = runs.filter((run: Document) => run.door === door);
+    if (found.length > 0) return found;
+  }
+}

@@ -123,3 +123,16 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test('an executor without work ends after its idle time, and one is started when work arrives', async () => {
+  await using server = await startOpenAiServer({ respond: () => ({ text: 'over' }) });
+  const clawholdYaml = 'model: test/model\nserve: { executors: { processes: 1, idleSeconds: 1 } }\n';
+  using one = newInstallation({ openAi: server.baseUrl, clawholdYaml });
+  await using served = await serveHome(one);
+  const children = (): readonly number[] => JSON.parse(fs.readFileSync(path.join(one.home, 'serve.json'), 'utf8')).executorPids ?? [];
+  while (children().length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+
+  const ended = await served.reached(await served.post('hello'), 'done', 'failed');
+
+  assert.equal(ended.state, 'done');
+});
