@@ -12,6 +12,7 @@ import { buildId, version } from './build-id.ts';
 import { openAdmission } from './open-admission.ts';
 import { startExecutor } from './serve/executor-process.ts';
 import { defaultConcurrency, serveExecutor } from './serve/executor-parts.ts';
+import { runtimeDirOf } from './sandboxes.ts';
 import { addGauges } from './serve/gauges.ts';
 import { gatewayContext } from './serve/gateway-parts.ts';
 import { openInstallation, type Installation } from './serve/open-installation.ts';
@@ -69,7 +70,7 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const workers = opening.use(startWorkers({ ...parts, app, feed, flags, changed: async () => await news.announce?.() }));
   opening.use(startSweeps(parts));
   const readiness = async (): Promise<readonly ReadinessCheck[]> => await checkReadiness(parts, workers.readiness);
-  addGauges({ ...parts, feed, slots: workers.slots, readiness });
+  addGauges({ ...parts, feed, runtimeDir: runtimeDirOf(app.env), slots: workers.slots, readiness });
   const listen = { ...serve(), ...flags };
   const gateway = await openGateway(gatewayContext({ ...parts, feed, listen, readiness }));
   opening.defer(async () => await gateway.close());

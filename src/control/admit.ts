@@ -6,6 +6,7 @@ import type { Log } from '../contracts/log.ts';
 import type { Principal } from '../contracts/principal.ts';
 import { readPayload } from '../contracts/read-payload.ts';
 import { taskIdOf } from '../contracts/task.ts';
+import { traceIdOf } from '../contracts/trace.ts';
 import type { Queue, TaskFacts } from '../state/queue.ts';
 import type { RunRow, Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
@@ -149,7 +150,8 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
     if (first !== undefined) return answerKnown(first, request);
   }
   acceptRow(ctx, runs, rowOf(item, nowMs));
-  ctx.log.info('run admitted', { tenant_id: tenant.id, run_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id });
+  const names = { tenant_id: tenant.id, run_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id };
+  ctx.log.info('run admitted', { ...names, trace_id: traceIdOf(request.traceparent) });
   return { outcome: 'admitted', run: item.runId, session: item.sessionId, isNew: true };
 }
 

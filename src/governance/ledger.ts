@@ -25,6 +25,8 @@ export interface LedgerOptions {
   readonly checkpointRecords?: number;
   /** A checkpoint when records have been waiting for one so long. Default 60 s. */
   readonly checkpointMs?: number;
+  /** Told of every event when it is appended; must not throw. For figures and logs: nothing may depend on it. */
+  readonly onAppend?: (event: LedgerEvent) => void;
   /** Replaces the disk's system calls, for tests of failures. */
   readonly io?: NonNullable<LogOptions['io']>;
 }
@@ -123,6 +125,7 @@ class StreamLedger implements Ledger {
   append(event: LedgerEvent): Promise<LedgerPosition> {
     assertValid(event);
     const position = this.#write(event);
+    this.#options.onAppend?.(event);
     if (this.#head.seq - Math.max(this.#signedSeq, this.#triedSeq) >= (this.#options.checkpointRecords ?? 1000)) this.#checkpointSoon();
     this.#timer ??= setTimeout(() => this.#checkpointSoon(), this.#options.checkpointMs ?? 60_000).unref();
     return position;

@@ -1,9 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { reasonOf } from '../contracts/errors.ts';
-import { parseRunId, type TenantId } from '../contracts/ids.ts';
+import type { TenantId } from '../contracts/ids.ts';
 import { defaultUsdPerDay, type Quotas } from '../contracts/tenant.ts';
-import { listSandboxes } from '../sandbox/reap-orphans.ts';
 import { countRuns, type RunCounts } from '../state/count-runs.ts';
 import { openDatabaseForReading, type Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
@@ -13,6 +12,7 @@ import { openRuns, type RunRow } from '../state/runs.ts';
 import { readServeState } from '../state/serve-file.ts';
 import { openTenants, type Tenants } from '../state/tenants.ts';
 import { openUsage } from '../state/usage.ts';
+import { sandboxTenants } from './sandbox-tenants.ts';
 import { conditionsOf } from './status/conditions.ts';
 
 export interface ServerStatus {
@@ -70,7 +70,7 @@ export async function readStatus(context: StatusContext): Promise<StatusReport> 
   const tenants = openTenants(home);
   const queued = inspectQueue(path.join(home.dir, 'queue.db'));
   using database = fs.existsSync(home.databaseFile) ? openDatabaseForReading(home.databaseFile) : undefined;
-  const live = await liveSandboxes(runtimeDir, database);
+  const live = database === undefined ? new Map<string, number>() : await sandboxTenants(runtimeDir, openRuns(database));
   const counts = database === undefined ? [] : countRuns(database, Math.floor(nowMs / dayMs) * dayMs);
   const parts = { tenants, queued, counts, live, nowMs, spent: spentBy(home, nowMs, database) };
   const shown = tenants.list().filter((id) => tenant === undefined || id === tenant);
@@ -154,16 +154,4 @@ function spentBy(home: Home, nowMs: number, database: Database | undefined): (te
       return 0;
     }
   };
-}
-
-/** By tenant: a sandbox is labelled with its run. */
-async function liveSandboxes(runtimeDir: string, database: Database | undefined): Promise<Map<string, number>> {
-  const found = new Map<string, number>();
-  const runs = database === undefined ? undefined : openRuns(database);
-  for (const { label, isOrphan } of await listSandboxes(runtimeDir)) {
-    const run = /^run_[0-9a-z]{26}/.exec(label)?.[0];
-    const tenant = run === undefined || isOrphan ? undefined : runs?.get(parseRunId(run))?.tenant;
-    if (tenant !== undefined) found.set(tenant, (found.get(tenant) ?? 0) + 1);
-  }
-  return found;
 }

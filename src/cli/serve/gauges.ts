@@ -1,6 +1,8 @@
 import { systemClock } from '../../contracts/clock.ts';
+import { sandboxTenants } from '../../ops/sandbox-tenants.ts';
 import { openApprovals } from '../../state/approvals.ts';
 import type { OpenRunFeed } from '../../state/run-feed.ts';
+import { openRuns } from '../../state/runs.ts';
 import type { ReadinessCheck } from '../../gateway/gateway-context.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
@@ -8,13 +10,14 @@ import type { ServeTools } from './serve-tools.ts';
 export interface GaugeParts extends ServeTools {
   readonly installation: Installation;
   readonly feed: OpenRunFeed;
+  readonly runtimeDir: string;
   /** Executor slots of this process or of its children. */
   readonly slots: () => { readonly busy: number; readonly all: number };
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
 }
 
 /** Values that are read when somebody asks for metrics. */
-export function addGauges({ metrics, queue, installation, feed, slots, readiness }: GaugeParts): void {
+export function addGauges({ metrics, queue, installation, feed, runtimeDir, slots, readiness }: GaugeParts): void {
   metrics.gauge('queue_tasks', async () =>
     (await queue.counts()).flatMap(({ tenant, scheduled, ready, leased, dead }) =>
       Object.entries({ scheduled, ready, leased, dead }).map(([state, value]) => ({ labels: { tenant, state }, value })),
@@ -37,6 +40,10 @@ export function addGauges({ metrics, queue, installation, feed, slots, readiness
     const open = openApprovals(installation.database).list({ state: 'open', limit: 10_000 }, systemClock.now());
     const tenants = Map.groupBy(open, ({ tenant }) => tenant);
     return [...tenants].map(([tenant, rows]) => ({ labels: { tenant }, value: rows.length }));
+  });
+  metrics.gauge('sandboxes', async () => {
+    const tenants = await sandboxTenants(runtimeDir, openRuns(installation.database));
+    return [...tenants].map(([tenant, value]) => ({ labels: { tenant }, value }));
   });
   metrics.gauge('event_listeners', () => [{ value: feed.followed }]);
   metrics.gauge('ready', async () => [{ value: (await readiness()).every(({ isReady }) => isReady) ? 1 : 0 }]);

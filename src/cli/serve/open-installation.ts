@@ -5,6 +5,7 @@ import { RetryableError } from '../../contracts/errors.ts';
 import { parseTenantId, type TenantId } from '../../contracts/ids.ts';
 import type { ServeConfig } from '../../contracts/serve-config.ts';
 import { openLedger, type Ledger, type LedgerOptions } from '../../governance/ledger.ts';
+import type { RecordListener } from '../../ops/follow-record.ts';
 import { openDatabase, type Database } from '../../state/database.ts';
 import type { Home } from '../../state/home.ts';
 import { openTenants, type Tenants } from '../../state/tenants.ts';
@@ -27,6 +28,8 @@ export interface Installation extends AsyncDisposable {
   readonly workerOf: (tenant: TenantId) => Promise<WorkerContext>;
   /** The tenant's ledger, once for this process. */
   readonly ledgerOf: (tenant: TenantId) => Promise<Ledger>;
+  /** Whoever follows the record; the last one given. */
+  readonly follow: (listener: RecordListener) => void;
   /** Reads the configuration again, for new runs. @throws FixRequestError when it is wrong: then the old one stays. */
   reload(): Promise<void>;
 }
@@ -43,11 +46,8 @@ export async function openInstallation(first: App): Promise<Installation> {
   const home = await first.home();
   const stack = new AsyncDisposableStack();
   const database = stack.use(openDatabase(home.databaseFile));
-  const ledgerOf = openLedgers(stack, (tenant) => ({
-    dir: home.ledgerDir(tenant),
-    keyFile: path.join(first.userDir, 'keys', 'ledger.ed25519'),
-    clock: systemClock,
-  }));
+  const followers: Followers = {};
+  const ledgerOf = openLedgers(stack, ledgerOptions(first, home, followers));
   const tenants = openTenants(home);
   const sandboxPool = stack.use(openSandboxPool());
   const appFor = (tenant: TenantId): App =>
@@ -66,6 +66,7 @@ export async function openInstallation(first: App): Promise<Installation> {
     serve: () => current.config.serve ?? {},
     appOf,
     ledgerOf,
+    follow: (listener) => void (followers.listener = listener),
     workerOf: async (tenant) => {
       if (!tenants.existing(tenant).isActive) throw suspended(tenant);
       const { workers } = current;
@@ -77,6 +78,19 @@ export async function openInstallation(first: App): Promise<Installation> {
     reload: async () => void (current = await readGeneration(appFor)),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
+}
+
+interface Followers {
+  listener?: RecordListener;
+}
+
+function ledgerOptions({ userDir }: App, home: Home, followers: Followers): (tenant: TenantId) => LedgerOptions {
+  return (tenant) => ({
+    dir: home.ledgerDir(tenant),
+    keyFile: path.join(userDir, 'keys', 'ledger.ed25519'),
+    clock: systemClock,
+    onAppend: (event) => followers.listener?.(tenant, event),
+  });
 }
 
 /** Everything that a run begins with and that is kept between runs, read and checked. */

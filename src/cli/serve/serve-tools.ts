@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { systemClock } from '../../contracts/clock.ts';
-import { parseTenantId } from '../../contracts/ids.ts';
+import { parseTenantId, type TenantId } from '../../contracts/ids.ts';
+import { taskIdOf } from '../../contracts/task.ts';
 import type { Tracer } from '../../contracts/trace.ts';
+import { followRecord } from '../../ops/follow-record.ts';
 import { openLog, type OpenLog } from '../../ops/open-log.ts';
 import { openTracer } from '../../ops/open-tracer.ts';
 import { openMetrics, type OpenMetrics } from '../../ops/open-metrics.ts';
@@ -33,5 +35,19 @@ export async function openServeTools(
     await openTracer({ endpoint, serviceName: `clawhold-${role}`, log, version: version(), redact: (text) => redactor.text(text) }),
   );
   const queue = stack.use(await openQueue({ driver: 'sqlite', file: path.join(installation.home.dir, 'queue.db'), clock: systemClock }));
-  return { queue, log, tracer, metrics: openMetrics({ version: version(), build: buildId() }) };
+  const metrics = openMetrics({ version: version(), build: buildId() });
+  const traced = endpoint === undefined || endpoint === '' ? {} : { tracer };
+  installation.follow(followRecord({ metrics, log, ...traced, traceOf: traceFinder(queue) }));
+  return { queue, log, tracer, metrics };
+}
+
+/** The queue knows which request a run came from, in whichever process it runs; asked once for a run. */
+function traceFinder(queue: Queue): (tenant: string, run: string) => Promise<string | undefined> {
+  const known = new Map<string, Promise<string | undefined>>();
+  return (tenant, run) => {
+    const found = known.get(run) ?? queue.get(tenant as TenantId, taskIdOf(run)).then((task) => task?.message.traceparent);
+    if (known.size >= 1000) known.clear();
+    known.set(run, found);
+    return found;
+  };
 }
