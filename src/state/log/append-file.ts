@@ -41,6 +41,8 @@ export interface AppendFileOptions {
 }
 
 const fastSyncMs = 2;
+/** For so long an appender that goes on and on may keep the loop from turning. */
+const turnMs = 5;
 /** So many lone lines in a row show that there is one appender only. */
 const lonelyLines = 16;
 
@@ -65,6 +67,8 @@ export class AppendFile implements AsyncDisposable {
   readonly #rotate: ((current: OpenedFile) => OpenedFile | undefined) | undefined;
   readonly #lonelyInPlace: boolean;
   readonly #guard: () => void;
+  /** When the loop turned last, as far as this file knows. */
+  #turnedMs = -Infinity;
   /** How long the last sync took. */
   #syncMs = Infinity;
   /** Lone lines to come before one is synced in place: others who work at the same time would be held up. */
@@ -118,13 +122,18 @@ export class AppendFile implements AsyncDisposable {
 
   /**
    * Not a promise job: both run when all of those are done, so that appenders woken together are one batch. Where lone
-   * lines are synced in place it is setImmediate, or an appender that goes on and on would never let the loop turn.
+   * lines are synced in place it is setImmediate every few milliseconds, or an appender that goes on and on would never
+   * let the loop turn.
    */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    if (this.#lonelyInPlace) setImmediate(() => this.#flush());
-    else process.nextTick(() => this.#flush());
+    if (!this.#lonelyInPlace || performance.now() - this.#turnedMs < turnMs) process.nextTick(() => this.#flush());
+    else
+      setImmediate(() => {
+        this.#turnedMs = performance.now();
+        this.#flush();
+      });
   }
 
   #flush(): void {
