@@ -16,6 +16,8 @@ function start(fs) {
   const dir = import.meta.dirname;
   const main = dir + '/main.cjs';
   const verb = process.argv[2];
+  // A server waits for many syncs at once, each on a thread; set before the first of them.
+  if (verb === 'serve') process.env.UV_THREADPOOL_SIZE ||= '16';
   const home = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
   const folders = home ? [home, home + '/clawhold', home + '/clawhold/compiled'] : [];
   const folder = folders[2];
