@@ -88,33 +88,46 @@ function mountArgs(input: RunArgsInput): string[] {
   const { spec, workspace, fifos, mounts } = prepared;
   const size = Math.min(spec.limits.diskBytes ?? privateBytes, privateBytes);
   const scratch = `rw,nosuid,nodev,size=${size},mode=1777`;
+  const places: readonly Place[] = [
+    { host: path.dirname(fifos.requests), target: `${inside}/io`, options: 'ro' },
+    { host: input.supervisorFile, target: `${inside}/supervisor`, options: 'ro' },
+    ...(spec.readOnly ?? []).map((mount) => ({ host: mount.host, target: mount.inside, options: 'ro' as const })),
+    { host: workspace.folder, target: workspaceInside, options: engine === 'podman' ? 'rw,nosuid,nodev' : 'rw' },
+    ...mounts.map((mask) => maskPlace(input, mask)),
+    ...(spec.network === 'none' ? [] : [{ host: spec.network.egressSocketDir, target: egressInside, options: 'ro' as const }]),
+  ];
   return [
     ...words(`--tmpfs /tmp:${scratch} --tmpfs /var/tmp:${scratch} --shm-size ${size}`),
-    ...volume(path.dirname(fifos.requests), `${inside}/io`, 'ro'),
-    ...volume(input.supervisorFile, `${inside}/supervisor`, 'ro'),
-    ...(spec.readOnly ?? []).flatMap((mount) => volume(mount.host, mount.inside, 'ro')),
-    ...volume(workspace.folder, workspaceInside, engine === 'podman' ? 'rw,nosuid,nodev' : 'rw'),
-    ...mounts.flatMap((mask) => maskVolume(input, mask)),
-    ...(spec.network === 'none' ? [] : volume(spec.network.egressSocketDir, egressInside, 'ro')),
+    ...places.flatMap((place) => mountOf(engine, place)),
   ];
 }
 
-function maskVolume(input: RunArgsInput, mask: MaskMount): string[] {
-  const host = path.join(input.prepared.workspace.folder, mask.path);
-  const target = path.posix.join(workspaceInside, mask.path);
-  if (mask.mode === 'pin') return volume(host, target, 'rw');
-  if (mask.mode === 'read-only' && !mask.missing) return volume(host, target, 'ro');
-  return volume(mask.kind === 'folder' ? input.emptyFolder : input.emptyFile, target, 'ro');
+interface Place {
+  readonly host: string;
+  readonly target: string;
+  readonly options: 'ro' | 'rw' | 'rw,nosuid,nodev';
 }
 
-/** @throws SandboxRequestError for a path that the engine would read as something else. */
-function volume(host: string, target: string, options: string): string[] {
-  if (/[:,\n]/.test(host + target)) {
+function maskPlace(input: RunArgsInput, mask: MaskMount): Place {
+  const host = path.join(input.prepared.workspace.folder, mask.path);
+  const target = path.posix.join(workspaceInside, mask.path);
+  if (mask.mode === 'pin') return { host, target, options: 'rw' };
+  if (mask.mode === 'read-only' && !mask.missing) return { host, target, options: 'ro' };
+  return { host: mask.kind === 'folder' ? input.emptyFolder : input.emptyFile, target, options: 'ro' };
+}
+
+/**
+ * docker's `--volume` makes a folder on the host, as root, where the source is missing; its `--mount` refuses.
+ * @throws SandboxRequestError for a path that the engine would read as something else.
+ */
+function mountOf(engine: EngineName, { host, target, options }: Place): string[] {
+  if (/[:,"\n]/.test(host + target)) {
     throw new SandboxRequestError(
       `${JSON.stringify(host)} was not mounted`,
-      'A container engine cannot be given a path with a colon or comma',
+      'A container engine cannot be given a path with a colon, comma or quotation mark',
       'Rename it',
     );
   }
-  return ['--volume', `${host}:${target}:${options}`];
+  if (engine === 'podman') return ['--volume', `${host}:${target}:${options}`];
+  return ['--mount', `type=bind,source=${host},target=${target}${options === 'ro' ? ',readonly' : ''}`];
 }
