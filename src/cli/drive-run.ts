@@ -6,6 +6,7 @@ import { runItem } from '../worker/run-item.ts';
 import { startRun } from '../worker/start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker/worker-context.ts';
 import type { CommandContext } from './command.ts';
+import type { leftOfDay } from './day-budget.ts';
 import { describeTotals } from './describe-totals.ts';
 import { exitCodeOfRun, type ExitCode } from './exit-codes.ts';
 import { renderForPeople } from './render-events.ts';
@@ -18,11 +19,11 @@ export interface DrivenOutcome extends ItemOutcome {
 
 /** Runs an item through the worker, shows it, prints its result and sets the exit code. */
 export async function driveItem(context: CommandContext, item: RunItem, flags: RunFlags): Promise<void> {
-  await drive(
-    context,
-    flags,
-    async (worker) => await runItem({ agent: async (one, signal) => await startRun(worker, one, signal) }, item, context.signal),
-  );
+  const { withinDay } = await import('./day-budget.ts');
+  await drive(context, flags, async (worker, left) => {
+    const runners = { agent: async (one: RunItem, signal: AbortSignal) => await startRun(worker, one, signal) };
+    return await runItem(runners, withinDay(item, left), context.signal);
+  });
   (await context.app.sessions()).setLastRun(item.sessionId, item.runId);
 }
 
@@ -30,9 +31,10 @@ export async function driveItem(context: CommandContext, item: RunItem, flags: R
 export async function drive(
   context: CommandContext,
   flags: Pick<RunFlags, 'approvals' | 'events'>,
-  work: (worker: WorkerContext) => Promise<DrivenOutcome>,
+  work: (worker: WorkerContext, left: Awaited<ReturnType<typeof leftOfDay>>) => Promise<DrivenOutcome>,
 ): Promise<DrivenOutcome> {
   const { app, io } = context;
+  const left = await (await import('./day-budget.ts')).leftOfDay(app);
   const shown = showEvents(context, flags);
   const surface = flags.approvals ?? surfaceOf(context, 'deny');
   const { askTerminal } = await import('./ask-terminal.ts');
@@ -42,7 +44,7 @@ export async function drive(
     askTerminal: async (approval, signal) => await askTerminal(io, approval, signal),
   });
   for (const message of app.notices) shown.emit({ type: 'notice', message });
-  const outcome = await work(worker);
+  const outcome = await work(worker, left);
   await printOutcome(context, { outcome, shown, isEvents: flags.events === true });
   context.exit(outcome.failure?.exitCode ?? exitCodeOfRun(outcome));
   return outcome;

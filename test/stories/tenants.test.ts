@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { startOpenAiServer } from '../servers/openai-server.ts';
 import { newInstallation, type Installation } from './installation.ts';
 
 /** Two tenants that are equal in every field: agents, texts, policies, names of secrets. */
@@ -267,4 +268,32 @@ test('a looser tenant file starts nothing, and the sentence has both lines', asy
   }
   assert.equal((await one.cli(['ask', 'hi', '--tenant', 'beta'])).code, 0);
   assert.deepEqual((await one.cli(['runs', 'list', '--tenant', 'acme', '--json'])).json.runs, []);
+});
+
+test('a suspended tenant starts nothing from the command line either, and reads on', async () => {
+  using one = await twoTenants();
+  const { run } = (await one.cli(['ask', 'hi', '--tenant', 'acme', '--json'])).json;
+  await one.cli(['tenants', 'suspend', 'acme']);
+
+  for (const args of [['ask', 'hi'], ['run'], ['runs', 'resume', run], ['tools', 'call', 'time.now', '--args', '{}']]) {
+    const { code, stderr } = await one.cli([...args, '--tenant', 'acme']);
+    assert.equal(code, 2, args.join(' '));
+    if (args[0] !== 'run') assert.match(stderr, /Tenant acme is suspended/, args.join(' '));
+  }
+  assert.equal((await one.cli(['runs', 'list', '--tenant', 'acme', '--json'])).json.runs.length, 1);
+  assert.equal((await one.cli(['ask', 'hi', '--tenant', 'beta'])).code, 0);
+});
+
+test('the money of a day is the same for runs from the command line', async () => {
+  await using server = await startOpenAiServer({ turns: [{ text: 'one' }, { text: 'two' }] });
+  const prices = 'models:\n  test/model: { inputPer1M: 1000000, outputPer1M: 1000000 }\n';
+  using one = newInstallation({ openAi: server.baseUrl, llmExtra: prices, clawholdYaml: 'model: test/model\nlimits: { usd: 1000 }\n' });
+  await one.cli(['tenants', 'set', 'default', 'quotas.usdPerDay', '0.5']);
+
+  const first = await one.cli(['ask', 'hi', '--json']);
+  const second = await one.cli(['ask', 'hi', '--json']);
+
+  assert.ok(first.json.totals.costMicroUsd > 500_000, first.stdout);
+  assert.deepEqual([second.code, second.json.error.code], [2, 'cli.over-quota']);
+  assert.match(second.json.error.message, /quota usdPerDay/);
 });

@@ -11,11 +11,13 @@ import { openRuns } from '../../state/runs.ts';
 import { openSchedules } from '../../state/schedules.ts';
 import { openSessions } from '../../state/sessions.ts';
 import { openTokens } from '../../state/tokens.ts';
+import { openUsage } from '../../state/usage.ts';
 import { listAgents, loadAgent } from '../../worker/load-agent.ts';
 import { buildId } from '../build-id.ts';
 import { checkNotifyUrl } from '../open-notify-post.ts';
 import { inspectAgent } from '../inspect-agent.ts';
 import { askToStop } from '../stop-run.ts';
+import { countRequests } from './count-requests.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
 import { serveWebhooks } from './webhook-parts.ts';
@@ -33,6 +35,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
   const { installation, admission, feed, log, metrics, tracer, queue } = parts;
   const { home, database, tenants } = installation;
   const tokens = openTokens(database);
+  const usage = openUsage({ database, home, clock: systemClock });
   return {
     serve: parts.listen,
     build: buildId(),
@@ -41,7 +44,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     log,
     tracer,
     metrics,
-    authenticate: (secret, nowMs) => tokens.authenticate(secret, nowMs),
+    authenticate: countRequests({ clock: systemClock, usage }, (secret, nowMs) => tokens.authenticate(secret, nowMs)),
     tenants,
     tokens,
     admit: async (principal, request) => await admit(admission, principal, request),
