@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { Log } from '../contracts/log.ts';
+import type { Metrics } from '../contracts/metrics.ts';
 import type { AdmitContext } from '../control/admit.ts';
 import { openTurns } from '../control/turns.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
@@ -28,11 +29,12 @@ export interface AdmissionParts {
   /** The installation as that tenant sees it. */
   readonly appOf: (tenant: TenantId) => Pick<App, 'policyFiles' | 'redactor'>;
   readonly maxDeliveries?: number;
+  readonly metrics?: Metrics;
 }
 
 /** Everything that admission needs, on one installation. */
 export function openAdmission(parts: AdmissionParts): AdmitContext {
-  const { home, database, queue, clock, log, appOf, maxDeliveries } = parts;
+  const { home, database, queue, clock, log, appOf, maxDeliveries, metrics } = parts;
   return {
     clock,
     log,
@@ -44,6 +46,7 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
     redact: async (tenant, text) => (await appOf(tenant).redactor()).text(text),
     prepare: preparer(parts),
     ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
+    ...(metrics === undefined ? {} : { metrics }),
   };
 }
 

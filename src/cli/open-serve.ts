@@ -63,7 +63,7 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const { home, database, appOf, serve } = installation;
   const feed = opening.use(openRunFeed({ home, runs: openRuns(database) }));
   const maxDeliveries = serve().queue?.maxDeliveries;
-  const common = { home, database, appOf, clock: systemClock, queue: tools.queue, log: tools.log };
+  const common = { home, database, appOf, clock: systemClock, queue: tools.queue, log: tools.log, metrics: tools.metrics };
   const admission = openAdmission({ ...common, ...(maxDeliveries === undefined ? {} : { maxDeliveries }) });
   const parts = { ...tools, installation, admission };
   const news: { announce?: () => Promise<void> } = {};

@@ -3,6 +3,7 @@ import type { Clock } from '../contracts/clock.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { Log } from '../contracts/log.ts';
+import type { Metrics } from '../contracts/metrics.ts';
 import type { Principal } from '../contracts/principal.ts';
 import { readPayload } from '../contracts/read-payload.ts';
 import { taskIdOf } from '../contracts/task.ts';
@@ -20,6 +21,7 @@ import type { Turns } from './turns.ts';
 export interface AdmitContext extends QuotaContext {
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: Metrics;
   readonly tenants: Pick<Tenants, 'get'>;
   readonly queue: Pick<Queue, 'counts' | 'find' | 'get' | 'put'>;
   readonly turns: Turns;
@@ -47,7 +49,14 @@ export interface AdmitContext extends QuotaContext {
  * - a refusal is a value with a stable code; over quota it names the quota, its limit and its use.
  * @throws RetryableError when the surroundings fail: then nothing was put, or the same key finds what was.
  */
-export async function admit(ctx: AdmitContext, principal: Principal, given: RunRequest): Promise<Admission> {
+export async function admit(ctx: AdmitContext, principal: Principal, request: RunRequest): Promise<Admission> {
+  const admission = await decideAndPut(ctx, principal, request);
+  const { outcome } = admission;
+  ctx.metrics?.count('admissions_total', { tenant: principal.tenant, outcome, code: outcome === 'refused' ? admission.code : '' });
+  return admission;
+}
+
+async function decideAndPut(ctx: AdmitContext, principal: Principal, given: RunRequest): Promise<Admission> {
   if (!starters.some((role) => principal.roles.includes(role)))
     return refused(
       'control.role-not-allowed',

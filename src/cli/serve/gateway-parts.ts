@@ -10,7 +10,7 @@ import type { OpenRunFeed } from '../../state/run-feed.ts';
 import { openRuns } from '../../state/runs.ts';
 import { openSchedules } from '../../state/schedules.ts';
 import { openSessions } from '../../state/sessions.ts';
-import { openTokens } from '../../state/tokens.ts';
+import { openTokens, type Tokens } from '../../state/tokens.ts';
 import { openUsage } from '../../state/usage.ts';
 import { listAgents, loadAgent } from '../../worker/load-agent.ts';
 import { buildId } from '../build-id.ts';
@@ -35,7 +35,6 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
   const { installation, admission, feed, log, metrics, tracer, queue } = parts;
   const { home, database, tenants } = installation;
   const tokens = openTokens(database);
-  const usage = openUsage({ database, home, clock: systemClock });
   return {
     serve: parts.listen,
     build: buildId(),
@@ -44,7 +43,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     log,
     tracer,
     metrics,
-    authenticate: countRequests({ clock: systemClock, usage }, (secret, nowMs) => tokens.authenticate(secret, nowMs)),
+    authenticate: authenticator(installation, tokens),
     tenants,
     tokens,
     admit: async (principal, request) => await admit(admission, principal, request),
@@ -71,6 +70,11 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     readiness: parts.readiness,
     metricsText: async () => await metrics.text(),
   };
+}
+
+function authenticator({ database, home }: Installation, tokens: Tokens): GatewayContext['authenticate'] {
+  const usage = openUsage({ database, home, clock: systemClock });
+  return countRequests({ clock: systemClock, usage }, (secret, nowMs) => tokens.authenticate(secret, nowMs));
 }
 
 /** An agent whose files are wrong is not listed: whoever repairs it sees why with "clawhold agents validate". */
