@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { openFrameWriter } from './frame-writer.ts';
 
 export interface EventStream {
   readonly frames: AsyncGenerator<string, void>;
@@ -18,12 +19,12 @@ export type EventsOutcome = 'ended' | 'left' | 'too-slow';
 export async function sendEvents(response: ServerResponse, stream: EventStream): Promise<EventsOutcome> {
   const { frames, headers, heartbeatMs, maxUnreadBytes } = stream;
   let outcome: EventsOutcome = 'ended';
-  let wake: (() => void) | undefined;
+  const writer = openFrameWriter(response, maxUnreadBytes);
   response.on('close', () => {
     if (!response.writableFinished && outcome === 'ended') outcome = 'left';
-    wake?.();
+    writer.wake();
   });
-  response.on('drain', () => wake?.());
+  response.on('drain', () => writer.wake());
   response.writeHead(200, headers);
   response.flushHeaders();
   let taken = 0;
@@ -39,14 +40,12 @@ export async function sendEvents(response: ServerResponse, stream: EventStream):
   try {
     for await (const frame of frames) {
       if (response.destroyed) break;
-      response.write(frame);
-      if (response.writableLength <= maxUnreadBytes) continue;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      await promise;
+      const full = writer.write(frame);
+      if (full !== undefined) await full;
     }
   } finally {
     clearInterval(beat);
+    writer.flush();
     if (!response.destroyed) response.end();
   }
   return outcome;
