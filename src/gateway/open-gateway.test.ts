@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { test } from 'node:test';
+import { FixRequestError } from '../contracts/errors.ts';
 import { newRunId, newSessionId, parseTenantId } from '../contracts/ids.ts';
 import { endEntry, openWorld, sendRaw } from './fixtures/gateway-world.ts';
 import { openGateway } from './open-gateway.ts';
@@ -372,4 +375,74 @@ test('a webhook gets its bytes as they came, and a refused call learns nothing',
   assert.deepEqual(calls[0], { name: 'build', body: raw, ip: '127.0.0.1' });
   assert.equal((await world.ask('POST', '/hooks/build', { raw: 'x'.repeat(1024 * 1024 + 1) })).status, 413);
   assert.equal(calls.length, 3);
+});
+
+test('a secret is shown once: its answer is not kept, and its key gives no second look', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('admin');
+  const create = async () =>
+    await world.ask('POST', '/api/v1/tokens', { token, body: { roles: ['viewer'] }, headers: { 'idempotency-key': 'k' } });
+
+  const { secret } = (await create()).json;
+  const again = await create();
+
+  assert.deepEqual([again.status, again.json.code], [409, 'gateway.shown-once']);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: secret })).status, 200);
+  assert.equal((await world.ask('GET', '/api/v1/tokens', { token })).json.tokens.length, 2);
+  for (const name of fs.readdirSync(world.home.dir, { recursive: true, encoding: 'utf8' })) {
+    const file = path.join(world.home.dir, name);
+    if (fs.statSync(file).isFile()) assert.ok(!fs.readFileSync(file).includes(secret), name);
+  }
+});
+
+test('one tenant cannot hold so many connections that none is left for another', async (t) => {
+  const world = await openWorld(t, (ctx) => ({ ...ctx, limits: { maxConnections: 20 } }));
+  const [flood, calm] = [world.token('viewer', 'acme'), world.token('viewer')];
+  const run = world.addRun({ tenant: parseTenantId('acme'), state: 'running' });
+  const gone = new AbortController();
+  const stream = async (): Promise<Response> =>
+    await fetch(`${world.url}/api/v1/runs/${run.id}/events`, { headers: { authorization: `Bearer ${flood}` }, signal: gone.signal });
+  const streams = await Promise.all(Array.from({ length: 10 }, stream));
+
+  assert.deepEqual(new Set(streams.map(({ status }) => status)), new Set([200]));
+  const refused = await world.ask('GET', '/api/v1/runs', { token: flood });
+  assert.deepEqual([refused.status, refused.json.code], [429, 'gateway.too-many-at-once']);
+  assert.equal((await world.ask('GET', '/api/v1/runs', { token: calm })).status, 200);
+  gone.abort();
+  let after = 429;
+  for (let i = 0; i < 100 && after === 429; i += 1) after = (await world.ask('GET', '/api/v1/runs', { token: flood })).status;
+  assert.equal(after, 200);
+});
+
+test('a suspended tenant’s question is not answered, so that the answer is not lost', async (t) => {
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    tenants: { ...ctx.tenants, get: (id) => ({ id, config: { version: 1 }, isActive: id !== 'acme' }) },
+  }));
+  const approval = world.addApproval(world.addRun({ tenant: parseTenantId('acme'), state: 'waiting' }));
+  const token = world.token('approver', 'acme');
+
+  const answer = await world.ask('POST', `/api/v1/approvals/${approval.id}/answer`, { token, body: { answer: 'approved' } });
+
+  assert.deepEqual([answer.status, answer.json.code], [403, 'gateway.tenant-suspended']);
+  assert.equal((await world.ask('GET', `/api/v1/approvals/${approval.id}`, { token })).json.approval.state, 'open');
+});
+
+test('a tenant that is gone or whose file is wrong is closed', async (t) => {
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    tenants: {
+      ...ctx.tenants,
+      get: (id) => {
+        if (id === 'broken') throw new FixRequestError('test.bad-file', 'tenants/broken/tenant.yaml:3 is wrong.');
+        return id === 'deleted' ? undefined : ctx.tenants.get(id);
+      },
+    },
+  }));
+
+  for (const tenant of ['broken', 'deleted']) {
+    const answer = await world.ask('GET', '/api/v1/runs', { token: world.token('admin', tenant) });
+    assert.deepEqual([answer.status, answer.json.code], [403, 'gateway.tenant-closed']);
+    assert.doesNotMatch(answer.text, /yaml/);
+  }
 });

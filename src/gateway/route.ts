@@ -70,6 +70,8 @@ export interface Route {
   readonly isSecret?: boolean;
   /** Its body is bytes that the handler reads: a signature is over them as they came. */
   readonly isRaw?: boolean;
+  /** So many at the same time for one tenant: it reads much. */
+  readonly atOnce?: number;
   /** It may take as long as a run: the socket's idle timer is off meanwhile. */
   readonly isLong?: boolean;
   /** Whether errors have OpenAI's shape. */

@@ -126,3 +126,38 @@ test('listeners of one run share one reader, and all of it is let go when they l
 
   assert.equal(world.ctx.feed.followed, 0);
 });
+
+test('a stream ends soon after its token was revoked', async (t) => {
+  const world = await openWorld(t, (ctx) => ({ ...ctx, limits: { heartbeatMs: 50 } }));
+  const run = world.addRun({ state: 'running' });
+  world.write(run, { kind: 'accepted' });
+  const admin = world.token('admin');
+  const made = (await world.ask('POST', '/api/v1/tokens', { token: admin, body: { roles: ['viewer'] } })).json;
+  const response = await fetch(`${world.url}/api/v1/runs/${run.id}/events`, { headers: { authorization: `Bearer ${made.secret}` } });
+  const rest = response.text().then(
+    () => 'ended',
+    () => 'cut',
+  );
+
+  assert.equal((await world.ask('POST', `/api/v1/tokens/${made.token.id}/revoke`, { token: admin })).status, 200);
+
+  assert.equal(await rest, 'cut');
+});
+
+test('a journal that cannot be read ends its stream and nothing else', async (t) => {
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    feed: {
+      ...ctx.feed,
+      // oxlint-disable-next-line require-yield
+      async *follow() {
+        throw new Error('EIO');
+      },
+    },
+  }));
+  const run = world.addRun({ state: 'running' });
+
+  await world.ask('GET', `/api/v1/runs/${run.id}/events`, { token: world.token('viewer') }).catch(() => undefined);
+
+  assert.equal((await world.ask('GET', '/healthz')).status, 200);
+});

@@ -3,6 +3,8 @@ import type { Principal } from '../../contracts/principal.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import type { Call, Reply, Route } from '../route.ts';
+import { secretOf } from './identify.ts';
+import type { InFlight } from './in-flight.ts';
 import { idempotencyKeyOf, type openOnce } from './once.ts';
 import { parseCall } from './parse-call.ts';
 import { sendReply } from './send-reply.ts';
@@ -22,6 +24,7 @@ export interface World {
   readonly ctx: GatewayContext;
   readonly once: ReturnType<typeof openOnce>;
   readonly closing: AbortSignal;
+  readonly inFlight: InFlight;
 }
 
 export interface Asked {
@@ -34,14 +37,20 @@ export interface Asked {
 export const defaultIdleMs = 60_000;
 
 /** From a request that may be made to its answer, within one step of its trace. */
-export async function answerCall({ ctx, once, closing }: World, { route, request, reply, facts }: Asked): Promise<void> {
+export async function answerCall(world: World, asked: Asked): Promise<void> {
+  const tenant = asked.facts.principal?.tenant;
+  using _place = tenant === undefined ? undefined : world.inFlight.enter(tenant, asked.route);
+  await answer(world, asked);
+}
+
+async function answer({ ctx, once, closing }: World, { route, request, reply, facts }: Asked): Promise<void> {
   const { principal } = facts;
   const key = idempotencyKeyOf(route, request.headers['idempotency-key']);
   const parsed = parseCall(route, { params: request.params, query: request.query, body: request.body });
   const parent = traceparentOf(request.headers['traceparent']);
   const attributes = { 'http.request.method': route.method, 'http.route': route.path, 'clawhold.tenant': principal?.tenant ?? '' };
   if (route.isLong === true) request.raw.socket.setTimeout(0);
-  const answer = await ctx.tracer.inSpan(`${route.method} ${route.path}`, { parent, attributes }, async (span) => {
+  const answered = await ctx.tracer.inSpan(`${route.method} ${route.path}`, { parent, attributes }, async (span) => {
     facts.traceparent = span.traceparent;
     void reply.header('traceparent', span.traceparent);
     const call = callOf({ route, request, reply, facts }, { parsed, key, closing });
@@ -50,7 +59,10 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     return await once({ route, principal, key, url: request.url, body: request.body }, work);
   });
   if (route.isLong === true) request.raw.socket.setTimeout(ctx.limits?.idleMs ?? defaultIdleMs);
-  await sendReply(ctx, reply, { route, answer });
+  // A stream outlives its request: the token is looked at again while it lasts.
+  const isStillAllowed = (): boolean =>
+    principal === undefined || ctx.authenticate(secretOf(request.headers) ?? '', ctx.clock.now()) !== undefined;
+  await sendReply(ctx, reply, { route, answer: answered, isStillAllowed });
 }
 
 interface Prepared {

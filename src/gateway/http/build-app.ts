@@ -10,6 +10,7 @@ import { parseStrictJson } from '../strict-json.ts';
 import { answerCall, defaultIdleMs, type Facts } from './answer-call.ts';
 import { checkSingleHeaders, checkSource, type AllowedHosts } from './check-source.ts';
 import { openIdentify } from './identify.ts';
+import { openInFlight } from './in-flight.ts';
 import { openOnce } from './once.ts';
 import { openAiErrorBody, problemBody, problemOf } from './problem.ts';
 
@@ -45,7 +46,7 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
   const requests: Requests = new WeakMap();
   acceptOnlyJson(app);
   addHooks(ctx, app, { requests, hosts: options.hosts });
-  const world = { ctx, once: openOnce(ctx), closing: options.closing };
+  const world = { ctx, once: openOnce(ctx), closing: options.closing, inFlight: openInFlight(ctx.limits?.maxConnections ?? 8192) };
   const add = (scope: FastifyInstance, route: Route): void =>
     void scope.route({
       method: route.method,
@@ -184,7 +185,7 @@ function logFields(facts: Facts | undefined): Readonly<Record<string, string | u
   return { tenant_id: principal?.tenant, principal: principal?.id, trace_id: traceIdOf(facts?.traceparent) };
 }
 
-/** One line and one count for each answer; reads that worked are many and say little. */
+/** One line and one count for each answer. Reads that worked are many and say little, and a flood must not fill the log. */
 function account(
   ctx: GatewayContext,
   { request, status }: { readonly request: FastifyRequest; readonly status: number },
@@ -195,7 +196,7 @@ function account(
   const seconds = (performance.now() - (facts?.startedAt ?? performance.now())) / 1000;
   ctx.metrics.count('http_requests_total', { method, route, status: String(status) });
   ctx.metrics.observe('http_request_duration_seconds', seconds, { method, route });
-  const isQuiet = method === 'GET' && status < 400;
+  const isQuiet = (method === 'GET' && status < 400) || status === 429;
   const fields = {
     ...logFields(facts),
     request_id: facts?.requestId,

@@ -47,6 +47,11 @@ export function openIdentify(ctx: Pick<GatewayContext, 'authenticate' | 'tenants
   };
 }
 
+/** The bearer token of a request, if it has one. */
+export function secretOf(headers: Headers): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,512})$/i.exec(String(headers['authorization'] ?? ''))?.[1];
+}
+
 interface Attempt {
   readonly incoming: Incoming;
   readonly known: Set<string>;
@@ -58,7 +63,7 @@ function authenticate(
   { incoming: { headers, ip, nowMs }, known, failures }: Attempt,
 ): Principal {
   const rate = { perMinute: ctx.limits?.failuresPerMinute ?? 60 };
-  const secret = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(String(headers['authorization'] ?? ''))?.[1];
+  const secret = secretOf(headers);
   const print = secret === undefined ? '' : sha256(secret);
   if (!known.has(print)) {
     const wait = failures.peek(ip, rate, nowMs);

@@ -4,11 +4,13 @@ import { openFrameWriter } from './frame-writer.ts';
 export interface EventStream {
   readonly frames: AsyncGenerator<string, void>;
   readonly headers: Readonly<Record<string, string>>;
+  /** Asked at each heartbeat: a token may have been revoked. */
+  readonly isStillAllowed: () => boolean;
   readonly heartbeatMs: number;
   readonly maxUnreadBytes: number;
 }
 
-export type EventsOutcome = 'ended' | 'left' | 'too-slow';
+export type EventsOutcome = 'ended' | 'left' | 'too-slow' | 'revoked';
 
 /**
  * Sends frames as they come, and a comment when none came for a while, so that a dead connection is noticed.
@@ -17,7 +19,7 @@ export type EventsOutcome = 'ended' | 'left' | 'too-slow';
  * unread and took nothing of it between two heartbeats is dropped; it can come back with the id of its last event.
  */
 export async function sendEvents(response: ServerResponse, stream: EventStream): Promise<EventsOutcome> {
-  const { frames, headers, heartbeatMs, maxUnreadBytes } = stream;
+  const { frames, headers, isStillAllowed, heartbeatMs, maxUnreadBytes } = stream;
   let outcome: EventsOutcome = 'ended';
   const writer = openFrameWriter(response, maxUnreadBytes);
   response.on('close', () => {
@@ -31,11 +33,10 @@ export async function sendEvents(response: ServerResponse, stream: EventStream):
   const beat = setInterval(() => {
     const before = taken;
     taken = takenBytes(response);
-    if (response.writableLength === 0) response.write(':\n\n');
-    else if (taken === before) {
-      outcome = 'too-slow';
-      response.destroy();
-    }
+    if (!isStillAllowed()) outcome = 'revoked';
+    else if (response.writableLength === 0) response.write(':\n\n');
+    else if (taken === before) outcome = 'too-slow';
+    if (outcome !== 'ended') response.destroy();
   }, heartbeatMs);
   try {
     for await (const frame of frames) {

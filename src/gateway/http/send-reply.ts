@@ -4,11 +4,18 @@ import type { GatewayContext } from '../gateway-context.ts';
 import type { Reply, Route } from '../route.ts';
 import { sendEvents, type EventsOutcome } from './send-events.ts';
 
+export interface Sending {
+  readonly route: Route;
+  readonly answer: Reply;
+  /** Asked again and again while a stream lasts. */
+  readonly isStillAllowed: () => boolean;
+}
+
 /** Sends what a route answered. Resolves when a stream of events is over, otherwise when the answer is handed on. */
 export async function sendReply(
   ctx: Pick<GatewayContext, 'limits'>,
   reply: FastifyReply,
-  { route, answer }: { readonly route: Route; readonly answer: Reply },
+  { route, answer, isStillAllowed }: Sending,
 ): Promise<EventsOutcome | undefined> {
   switch (answer.kind) {
     case 'json':
@@ -34,14 +41,14 @@ export async function sendReply(
         .send(fs.createReadStream('', { fd: answer.fd, start: 0, end: Math.max(0, answer.bytes - 1) }));
       return undefined;
     case 'events':
-      return await sendStream(ctx, reply, answer);
+      return await sendStream(ctx, reply, { answer, isStillAllowed });
   }
 }
 
 async function sendStream(
   ctx: Pick<GatewayContext, 'limits'>,
   reply: FastifyReply,
-  answer: Extract<Reply, { kind: 'events' }>,
+  { answer, isStillAllowed }: Pick<Sending, 'isStillAllowed'> & { readonly answer: Extract<Reply, { kind: 'events' }> },
 ): Promise<EventsOutcome> {
   reply.hijack();
   // The socket's own idle timer knows nothing of heartbeats that nobody reads: sendEvents sees to it.
@@ -55,6 +62,7 @@ async function sendStream(
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     },
+    isStillAllowed,
     heartbeatMs: ctx.limits?.heartbeatMs ?? 15_000,
     maxUnreadBytes: ctx.limits?.maxUnreadBytes ?? 256 * 1024,
   });

@@ -65,6 +65,14 @@ export const answerApproval: Route = defineRoute({
   answer: z.object({ approval: approvalId, state: z.enum(['approved', 'denied']), run: runId }),
   handle: async (ctx, { principal, tenant, params: { approval: id }, body, nowMs, traceparent }) => {
     const found = findApproval(ctx, tenant, id);
+    if (ctx.tenants.get(tenant)?.isActive !== true) {
+      const code = 'gateway.tenant-suspended';
+      throw new RequestRefusedError(
+        403,
+        code,
+        `Tenant ${tenant} is suspended, so no run of it goes on and nothing was answered. Ask whoever runs this installation.`,
+      );
+    }
     const outcome = ctx.stores(tenant).approvals.answer(found.id, { state: body.answer, by: principal.id, nowMs });
     // The same answer again repairs what a crash left: an answered question whose run was not put on the queue.
     const isRepeated =

@@ -6,6 +6,7 @@ import type { GatewayContext } from '../gateway-context.ts';
 /** The routes that describe the others, and themselves. */
 export function descriptionRoutes(table: () => readonly Route[]): readonly Route[] {
   let document: JsonDocument | undefined;
+  let pageText: string | undefined;
   const documentOf = async ({ build }: GatewayContext): Promise<JsonDocument> =>
     (document ??= (await import('../openapi.ts')).openApiDocument(table(), build));
   const description = defineRoute({
@@ -28,8 +29,8 @@ export function descriptionRoutes(table: () => readonly Route[]): readonly Route
       const { pageStyle, renderApiPage } = await import('./api-page.ts');
       const hash = createHash('sha256').update(pageStyle()).digest('base64');
       const policy = `default-src 'none'; style-src 'sha256-${hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
-      const text = renderApiPage(table(), await documentOf(ctx));
-      return { kind: 'text', type: 'text/html; charset=utf-8', text, headers: { 'content-security-policy': policy } };
+      pageText ??= renderApiPage(table(), await documentOf(ctx));
+      return { kind: 'text', type: 'text/html; charset=utf-8', text: pageText, headers: { 'content-security-policy': policy } };
     },
   });
   return [description, page];

@@ -15,6 +15,7 @@ export const queryLedger: Route = defineRoute({
   summary: "Records of the tenant's ledger: the newest that match, or, from `since` or a cursor on, the oldest first.",
   scope: 'tenant',
   roles: readers,
+  atOnce: 4,
   query: z.strictObject({
     run: z.optional(runId),
     agent: z.optional(name),
