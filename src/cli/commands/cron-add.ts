@@ -14,6 +14,8 @@ import { describeWhen, jobsContext, viewOf } from './cron-jobs.ts';
 export async function addCronJob(context: CommandContext, flags: AddFlags): Promise<void> {
   const { app, io } = context;
   const { loadAgent } = await import('../../worker/load-agent.ts');
+  if (flags.workflow !== undefined && flags.agent !== undefined)
+    throw new FixRequestError('cli.bad-schedule', '--agent and --workflow were both given, and a job starts one of them. Choose one.');
   const flow = flags.workflow === undefined ? undefined : await readWorkflow(await app.home(), app.tenant, flags.workflow);
   const agent = flow === undefined ? await chooseAgent(context, flags.agent) : parseAgentId(flow.steps[0]?.agent ?? '');
   const { config } = await loadAgent(await app.home(), { tenant: app.tenant, agent });
@@ -28,7 +30,7 @@ export async function addCronJob(context: CommandContext, flags: AddFlags): Prom
   printResult(
     io,
     view,
-    `Job ${row.id} starts agent ${agent} ${describeWhen(job.when)}, next at ${view.next ?? 'no time'}.\n${await servedBy(context)}`,
+    `Job ${row.id} starts ${flags.workflow === undefined ? `agent ${agent}` : `workflow ${flags.workflow}`} ${describeWhen(job.when)}, next at ${view.next ?? 'no time'}.\n${await servedBy(context)}`,
   );
 }
 

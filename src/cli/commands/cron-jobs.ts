@@ -1,6 +1,6 @@
 import { systemClock } from '../../contracts/clock.ts';
 import type { ScheduleJob, ScheduleTime } from '../../contracts/schedule.ts';
-import { findJob, pauseJob, removeJob, resumeJob, type ChangeJobsContext } from '../../control/change-jobs.ts';
+import type { ChangeJobsContext } from '../../control/change-jobs.ts';
 import { makeVisible } from '../../governance/visible.ts';
 import { openSchedules, type FiringRow, type JobRow } from '../../state/schedules.ts';
 import { printResult, type CommandContext } from '../command.ts';
@@ -30,7 +30,7 @@ export interface FiringView {
   readonly interruptions: number;
 }
 
-/** What changing jobs needs, for the tenant of the command. */
+/** What changing jobs needs, for the tenant of the command. The list loads no parser of times: only what changes a job does. */
 export async function jobsContext({ app }: CommandContext): Promise<ChangeJobsContext> {
   return { schedules: openSchedules(await app.database()), clock: systemClock, ledger: async () => await app.ledger() };
 }
@@ -71,7 +71,7 @@ export async function listJobs(context: CommandContext): Promise<void> {
   const views = ctx.schedules.list(context.app.tenant).map((row) => viewOf(ctx, row));
   const cells = views.map(({ job, next, paused, last }) => [
     job.id,
-    job.agent,
+    job.workflow === undefined ? job.agent : `workflow ${job.workflow}`,
     describeWhen(job.when),
     paused === null ? (next?.slice(0, 19) ?? 'none') : 'paused',
     last === null ? 'never' : (last.runState ?? last.state),
@@ -80,16 +80,17 @@ export async function listJobs(context: CommandContext): Promise<void> {
   const text =
     views.length === 0
       ? 'No jobs. Make one with: clawhold cron add --every 1h --message "…"'
-      : table([['ID', 'AGENT', 'WHEN', 'NEXT (UTC)', 'LAST', 'MESSAGE, OR WHY IT IS PAUSED'], ...cells]);
+      : table([['ID', 'STARTS', 'WHEN', 'NEXT (UTC)', 'LAST', 'MESSAGE, OR WHY IT IS PAUSED'], ...cells]);
   printResult(context.io, { jobs: views }, text);
 }
 
 export async function showJob(context: CommandContext, id: string): Promise<void> {
+  const { findJob } = await import('../../control/change-jobs.ts');
   const ctx = await jobsContext(context);
   const view = viewOf(ctx, findJob(ctx.schedules, { tenant: context.app.tenant, id }));
   const { job, next, paused, last, origin, created } = view;
   const lines = [
-    `${job.id}: agent ${job.agent}, ${describeWhen(job.when)}`,
+    `${job.id}: ${job.workflow === undefined ? `agent ${job.agent}` : `workflow ${job.workflow}`}, ${describeWhen(job.when)}`,
     `next         ${paused === null ? (next ?? 'none') : `paused: ${makeVisible(paused)}`}`,
     `message      ${makeVisible(job.message)}`,
     `mode         ${job.mode}`,
@@ -104,18 +105,21 @@ export async function showJob(context: CommandContext, id: string): Promise<void
 }
 
 export async function pauseCronJob(context: CommandContext, id: string, reason: string): Promise<void> {
+  const { pauseJob } = await import('../../control/change-jobs.ts');
   const ctx = await jobsContext(context);
   await pauseJob(ctx, localUser(context), { tenant: context.app.tenant, id, reason });
   printResult(context.io, { job: id, paused: reason }, `Job ${id} is paused. Continue it with: clawhold cron resume ${id}`);
 }
 
 export async function resumeCronJob(context: CommandContext, id: string): Promise<void> {
+  const { resumeJob } = await import('../../control/change-jobs.ts');
   const ctx = await jobsContext(context);
   const view = viewOf(ctx, await resumeJob(ctx, localUser(context), { tenant: context.app.tenant, id }));
   printResult(context.io, view, `Job ${id} fires again, next at ${view.next ?? 'no time: its time is over'}.`);
 }
 
 export async function removeCronJob(context: CommandContext, id: string): Promise<void> {
+  const { removeJob } = await import('../../control/change-jobs.ts');
   const ctx = await jobsContext(context);
   await removeJob(ctx, localUser(context), { tenant: context.app.tenant, id });
   printResult(context.io, { removed: id }, `Job ${id} is removed. What it did stays in "clawhold cron history ${id}".`);
