@@ -15,13 +15,13 @@ if (major < 24) {
 function start(fs) {
   const dir = import.meta.dirname;
   const main = dir + '/main.cjs';
-  const verb = process.argv[2];
+  const verb = process.argv[2] || '';
   // A server waits for many syncs at once, each on a thread; set before the first of them.
   if (verb === 'serve') process.env.UV_THREADPOOL_SIZE ||= '16';
   const home = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
   const folders = home ? [home, home + '/clawhold', home + '/clawhold/compiled'] : [];
   const folder = folders[2];
-  const name = /^[a-z]{1,16}$/.test(verb) ? verb : 'start';
+  const name = /^-{0,2}[a-z]{1,16}$/.test(verb) ? verb.replace(/^-+/, '') : 'start';
   const file = folder + '/__DIGEST__.' + process.version + '.' + process.arch + '.' + name;
   const made = fs.statSync(main).mtimeMs;
   const known = folder ? readCode(fs, file, made) : undefined;
