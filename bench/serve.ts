@@ -1,0 +1,157 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+/**
+ * The bundled server from outside: time to ready and idle memory, a turn through HTTP from the request to the run's end,
+ * turns a second with many clients at once, and memory over many runs. Each run is admitted, queued, executed and on the
+ * disk with journal and ledger; the model is a script that answers at once. Logs go to a file, as with systemd.
+ *
+ *     npm run build && node bench/serve.ts --starts 9 --turns 300 --seconds 5 --runs 10000
+ */
+const { values } = parseArgs({
+  options: {
+    starts: { type: 'string', default: '7' },
+    turns: { type: 'string', default: '300' },
+    seconds: { type: 'string', default: '5' },
+    runs: { type: 'string', default: '2000' },
+  },
+});
+const program = path.join(import.meta.dirname, '..', 'dist', 'clawhold.mjs');
+if (!existsSync(program))
+  throw new Error(`${program} is missing: there is nothing to measure before it is built. Run "npm run build" first.`);
+
+interface Server {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly readyMs: number;
+}
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-serve-'));
+const env = { ...process.env, CLAWHOLD_CONFIG_HOME: path.join(folder, 'user') };
+
+function command(...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { cwd: folder, env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`clawhold ${args.join(' ')} ended with ${status}: ${stderr}`);
+  return stdout.trim();
+}
+
+async function start(): Promise<Server> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [program, 'serve', '--port', '0', '--json'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const line = await new Promise<string>((resolve) => child.stdout.once('data', (bytes: Buffer) => resolve(String(bytes))));
+  return { child, url: (JSON.parse(line) as { readonly url: string }).url, readyMs: performance.now() - started };
+}
+
+async function stop({ child }: Server): Promise<void> {
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.once('exit', resolve));
+}
+
+function memoryMb({ child }: Server): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+function call(url: string, token: string, body?: string): Promise<{ readonly run: string; readonly state?: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+    const asked = request(url, { agent, method: body === undefined ? 'GET' : 'POST', headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () => {
+        if ((response.statusCode ?? 500) >= 300) reject(new Error(`${response.statusCode}: ${text}`));
+        else resolve(JSON.parse(text));
+      });
+    });
+    asked.on('error', reject).end(body);
+  });
+}
+
+/** From the request to the run's end. */
+async function turn(server: Server, token: string): Promise<number> {
+  const started = performance.now();
+  const { run } = await call(`${server.url}/api/v1/runs`, token, '{"agent":"main","input":"hello"}');
+  await call(`${server.url}/api/v1/runs/${run}?wait=30`, token);
+  return performance.now() - started;
+}
+
+async function many(
+  server: Server,
+  token: string,
+  options: { readonly clients: number; readonly isOver: (done: number) => boolean },
+): Promise<number> {
+  let done = 0;
+  const client = async (): Promise<void> => {
+    while (!options.isOver(done)) {
+      await turn(server, token);
+      done += 1;
+    }
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: options.clients }, client));
+  return done / ((performance.now() - started) / 1000);
+}
+
+function quantile(numbers: readonly number[], part: number): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor((numbers.length - 1) * part)]!;
+}
+
+command('init', '--agent', 'main');
+writeFileSync(
+  path.join(folder, '.clawhold', 'clawhold.yaml'),
+  'version: 1\nmodel: scripted/hello\nserve: { telemetry: { logLevel: warn } }\n',
+);
+const token = command('tokens', 'create', '--role', 'submitter');
+const rows: (readonly [what: string, aim: string, result: string])[] = [];
+
+const ready: number[] = [];
+const idle: number[] = [];
+for (let round = -1; round < Number(values.starts); round += 1) {
+  const server = await start();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  if (round >= 0) idle.push(memoryMb(server));
+  if (round >= 0) ready.push(server.readyMs);
+  await stop(server);
+}
+rows.push(['start until ready', '≤ 500 ms', `${quantile(ready, 0.5).toFixed(0)} ms`]);
+rows.push(['memory, idle', '≤ 120 MB', `${quantile(idle, 0.5).toFixed(0)} MB`]);
+
+const server = await start();
+for (let warm = 0; warm < 50; warm += 1) await turn(server, token);
+const turns: number[] = [];
+for (let index = 0; index < Number(values.turns); index += 1) turns.push(await turn(server, token));
+rows.push([
+  'a turn through HTTP, request to end, one client',
+  'p50 ≤ 10 ms',
+  `p50 ${quantile(turns, 0.5).toFixed(1)} ms, p95 ${quantile(turns, 0.95).toFixed(1)} ms`,
+]);
+for (const clients of [8, 16, 32]) {
+  const until = performance.now() + Number(values.seconds) * 1000;
+  const rate = await many(server, token, { clients, isOver: () => performance.now() > until });
+  rows.push([`turns a second, ${clients} clients`, '≥ 400', rate.toFixed(0)]);
+}
+const before = memoryMb(server);
+const half = Number(values.runs) / 2;
+await many(server, token, { clients: 16, isOver: (done) => done >= half });
+const middle = memoryMb(server);
+await many(server, token, { clients: 16, isOver: (done) => done >= half });
+rows.push([
+  `memory over ${values.runs} runs more`,
+  'flat',
+  `${before.toFixed(0)}, ${middle.toFixed(0)}, ${memoryMb(server).toFixed(0)} MB`,
+]);
+await stop(server);
+agent.destroy();
+rmSync(folder, { recursive: true });
+
+console.log('| what | aim | result |\n|---|---|---|');
+for (const row of rows) console.log(`| ${row.join(' | ')} |`);
