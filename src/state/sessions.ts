@@ -22,7 +22,10 @@ export interface SessionFilter {
 
 /** Of one tenant when opened for it: then a session of another is as unknown as one that never was. */
 export interface Sessions {
-  /** Creating one that exists changes nothing. */
+  /**
+   * Creating one that exists changes nothing. It survives a crash of the process; a power loss may undo it, and whoever
+   * finishes a run of it makes it again.
+   */
   create(row: SessionRow): void;
   setLastRun(id: SessionId, run: RunId): boolean;
   get(id: SessionId): SessionRow | undefined;
@@ -46,13 +49,15 @@ export function openSessions(database: Database, tenant?: TenantId): Sessions {
   return {
     create: (row) => {
       assert.ok(tenant === undefined || row.tenant === tenant, `a session of tenant ${row.tenant} is written as one of ${tenant}`);
-      database.run(
-        'INSERT INTO sessions (id, tenant, agent, created_ms, last_run) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
-        row.id,
-        row.tenant,
-        row.agent,
-        row.createdMs,
-        row.lastRun ?? null,
+      database.relaxed(() =>
+        database.run(
+          'INSERT INTO sessions (id, tenant, agent, created_ms, last_run) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+          row.id,
+          row.tenant,
+          row.agent,
+          row.createdMs,
+          row.lastRun ?? null,
+        ),
       );
     },
     setLastRun: (id, run) =>

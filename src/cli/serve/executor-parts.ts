@@ -45,7 +45,9 @@ function countEvent({ metrics }: ExecutorParts, tenant: TenantId, event: RunEven
 function recordSettled({ installation: { database }, metrics }: ExecutorParts, tenant: TenantId, { run }: ItemOutcome): void {
   const row = openRuns(database, tenant).get(run);
   if (row === undefined) return;
-  openSessions(database, tenant).setLastRun(row.session, row.id);
+  const sessions = openSessions(database, tenant);
+  if (!sessions.setLastRun(row.session, row.id))
+    sessions.create({ id: row.session, tenant, agent: row.agent, createdMs: row.createdMs, lastRun: row.id });
   if (row.state === 'waiting') return;
   const { model } = row;
   metrics.count('model_tokens_total', { tenant, model, direction: 'input' }, row.inputTokens);

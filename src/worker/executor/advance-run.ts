@@ -21,12 +21,17 @@ export function runOf(payload: TaskPayload): RunId {
  */
 export async function advanceRun(worker: LeasedWorker, payload: TaskPayload, signal: AbortSignal): Promise<ItemOutcome | undefined> {
   const id = runOf(payload);
-  // The queue is the truth: admission may have died before the row.
-  if (payload.kind === 'start') worker.runs.accept(acceptedRow(payload.item, worker.clock.now()));
-  const row = worker.runs.get(id);
+  const row = worker.runs.get(id) ?? insertRow(worker, payload);
   if (row === undefined || isDone(row, payload, worker)) return undefined;
   if (payload.kind === 'start' && !(await hasBegun(worker, row))) return await startRun(worker, payload.item, signal);
   return await resumeRun(worker, id, { signal, approvals: 'wait' });
+}
+
+/** The queue is the truth: admission may have died before the row. */
+function insertRow({ runs, clock }: LeasedWorker, payload: TaskPayload): RunRow | undefined {
+  if (payload.kind !== 'start') return undefined;
+  runs.accept(acceptedRow(payload.item, clock.now()));
+  return runs.get(payload.item.runId);
 }
 
 /** A wish to go on is fulfilled once; a run that ended or waits is no business of the task that began it. */
