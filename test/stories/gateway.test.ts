@@ -90,3 +90,16 @@ test('2,000 slow clients and listeners that read nothing do not keep others from
   assert.equal((await served.reached(second, 'done')).state, 'done');
   assert.equal((await served.ask('GET', '/readyz')).status, 200);
 });
+
+test('serve refuses to listen for everybody, with one sentence and exit code 2', async () => {
+  using one = newInstallation({ clawholdYaml });
+
+  const flag = await one.cli(['serve', '--host', '0.0.0.0', '--port', '0', '--json']);
+  one.write('.clawhold/clawhold.yaml', `version: 1\n${clawholdYaml}serve:\n  host: "::"\n`);
+  const file = await one.cli(['serve', '--port', '0', '--json']);
+
+  for (const { code, json } of [flag, file]) {
+    assert.equal(code, 2);
+    assert.equal(json.error.code, 'gateway.public-address');
+  }
+});

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { AgentId, RunId, SessionId } from '../../contracts/ids.ts';
-import { runLimits, runStates } from '../../contracts/run.ts';
+import { runLimits, runStates, terminalStates } from '../../contracts/run.ts';
 import { isClaimAlive } from '../../governance/ledger.ts';
 import type { RunRow } from '../../state/runs.ts';
 import { admittedOr } from '../admission-reply.ts';
@@ -111,7 +111,8 @@ async function settledRow(ctx: GatewayContext, row: RunRow, signal: AbortSignal)
 }
 
 function describeRun(ctx: GatewayContext, row: RunRow): z.output<typeof oneRun> {
-  const waiting = ctx.stores(row.tenant).approvals.list({ tenant: row.tenant, run: row.id, state: 'open' }, ctx.clock.now());
+  const isOver = terminalStates.has(row.state);
+  const waiting = isOver ? [] : ctx.stores(row.tenant).approvals.list({ tenant: row.tenant, run: row.id, state: 'open' }, ctx.clock.now());
   return {
     run: { ...shownRun(row), state: liveState(ctx, row) },
     output: isSettled(row.state) ? outputOf(ctx, row) : '',
