@@ -137,7 +137,10 @@ export interface Queue extends AsyncDisposable {
   /** Removes dead, waiting or finished tasks; a leased one is left. Resolves with how many. */
   remove(scope: QueueScope & { readonly task?: TaskId; readonly state?: 'scheduled' | 'ready' | 'dead' | 'done' }): Promise<number>;
   pause(scope: QueueScope): Promise<void>;
+  /** Lifts every pause within the scope; a wider one stays. */
   resume(scope: QueueScope): Promise<void>;
+  /** The pauses that tasks within the scope may meet, also when there are none. */
+  pauses(scope?: QueueScope): Promise<readonly QueueScope[]>;
   setShare(tenant: TenantId, share: TenantShare): Promise<void>;
   /** Removes finished tasks (and their idempotency keys) older than this. Resolves with how many. */
   forget(beforeMs: number): Promise<number>;

@@ -90,6 +90,18 @@ test('drain waits until nothing is worked on, gives up in time with 124, and lea
   assert.deepEqual(await queue.lease({ worker: 'w', leaseMs: 1000, max: 5 }), []);
 });
 
+test('status tells of a pause also when nothing waits', async () => {
+  await using world = await withTasks([]);
+  const { one } = world;
+  await one.cli(['queue', 'pause', '--type', 'agent']);
+
+  const { json } = await one.cli(['queue', 'status', '--json']);
+  const told = await one.cli(['queue', 'status']);
+
+  assert.deepEqual(json.pauses, [{ agentType: 'agent' }]);
+  assert.match(told.stdout, /Paused: type agent\./);
+});
+
 test('all tasks of a state are removed with --yes, of the own tenant only', async () => {
   await using world = await withTasks([acme, home, home]);
 

@@ -24,7 +24,8 @@ export function stateFrom<T extends TaskState>(text: string, allowed: readonly T
 
 export async function showStatus(context: CommandContext, flags: ScopeFlags): Promise<void> {
   await using queue = await openHomeQueue(context.app);
-  const rows = await queue.counts(scopeFrom(context, flags));
+  const scope = scopeFrom(context, flags);
+  const [rows, pauses] = [await queue.counts(scope), await queue.pauses(scope)];
   const nowMs = Date.now();
   const cells = rows.map((row) => [
     row.tenant,
@@ -37,7 +38,14 @@ export async function showStatus(context: CommandContext, flags: ScopeFlags): Pr
     row.oldestReadyMs === undefined ? '' : `${Math.max(0, Math.round((nowMs - row.oldestReadyMs) / 1000))} s`,
   ]);
   const head = ['TENANT', 'TYPE', 'READY', 'SCHEDULED', 'LEASED', 'DEAD', '', 'OLDEST'];
-  printResult(context.io, { queues: rows }, rows.length === 0 ? 'The queue is empty.' : table([head, ...cells]));
+  const lines = [rows.length === 0 ? 'The queue is empty.' : table([head, ...cells]), ...pauses.map(describePause)];
+  printResult(context.io, { queues: rows, pauses }, lines.join('\n'));
+}
+
+/** A pause is kept also while nothing waits; an operator must see it before something does. */
+function describePause({ tenant, agentType, shard }: QueueScope): string {
+  const parts = [tenant && `tenant ${tenant}`, agentType && `type ${agentType}`, shard !== undefined && `shard ${shard}`].filter(Boolean);
+  return `Paused: ${parts.length === 0 ? 'everything' : parts.join(', ')}.`;
 }
 
 export async function listTasks(context: CommandContext, flags: ListFlags): Promise<void> {

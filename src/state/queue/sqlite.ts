@@ -21,7 +21,7 @@ import type {
 import { checkScope, checkShare, checkTask } from './sqlite/check-task.ts';
 import { endLeasesOfOldBoot, openQueueFile } from './sqlite/open-store.ts';
 import { chunk, type Forgotten, type Held, type Moment } from './sqlite/operations.ts';
-import { dataVersion, isAnyDue, listTasks, mayLease, readCounts, readTask } from './sqlite/read-tasks.ts';
+import { dataVersion, isAnyDue, listTasks, mayLease, readCounts, readPauses, readTask } from './sqlite/read-tasks.ts';
 import { Waiters } from './sqlite/waiters.ts';
 import { Writer } from './sqlite/writer.ts';
 
@@ -162,6 +162,11 @@ class SqliteQueue implements Queue {
   async resume(scope: QueueScope): Promise<void> {
     checkScope(scope);
     await this.#writer.send('pause', { scope, isPaused: false });
+  }
+
+  async pauses(scope: QueueScope = {}): Promise<readonly QueueScope[]> {
+    checkScope(scope);
+    return readPauses(this.#database, scope);
   }
 
   async setShare(tenant: TenantId, share: TenantShare): Promise<void> {

@@ -153,6 +153,20 @@ export function readCounts(database: Database, scope: QueueScope): QueueCounts[]
   });
 }
 
+/** Those that are wider than the scope, the same, or within it. */
+export function readPauses(database: Database, scope: QueueScope): QueueScope[] {
+  const rows = database.all(
+    `SELECT tenant, agent_type AS agentType, shard FROM pause
+     WHERE (?1 IS NULL OR tenant IN ('', ?1)) AND (?2 IS NULL OR agent_type IN ('', ?2)) AND (?3 IS NULL OR shard IN (-1, ?3))
+     ORDER BY tenant, agent_type, shard`,
+    ...scopeValues(scope),
+  ) as { tenant: TenantId; agentType: string; shard: number }[];
+  return rows.map(({ tenant, agentType, shard }): QueueScope => {
+    const given = Object.entries({ tenant, agentType, shard }).filter(([, value]) => value !== '' && value !== -1);
+    return Object.fromEntries(given);
+  });
+}
+
 /** Whether `lease` may find something: what is ready within the scope, or due for anyone. */
 export function mayLease(database: Database, scope: QueueScope, now: Moment): boolean {
   if (isAnyDue(database, now)) return true;
