@@ -79,6 +79,11 @@ export interface ToolPlan {
   readonly afterBytes: Uint8Array;
 }
 
+export interface PlanOptions {
+  /** False before a human has agreed to the call: a refusal then shows nothing of what the target holds. Default true. */
+  readonly mayQuote?: boolean;
+}
+
 export interface PerformOptions {
   readonly signal: AbortSignal;
   readonly plan?: ToolPlan;
@@ -92,7 +97,7 @@ export interface Tool extends ToolDeclaration {
   /** Checks arguments against the schema; pure. */
   parse(args: JsonValue): { readonly ok: true; readonly args: JsonObject } | { readonly ok: false; readonly problem: string };
   /** For `compare-target` tools: the change the call would make. A ToolResult is the typed refusal (no such file, patch does not apply). */
-  plan?(args: JsonObject, signal: AbortSignal): Promise<ToolPlan | ToolResult>;
+  plan?(args: JsonObject, signal: AbortSignal, options?: PlanOptions): Promise<ToolPlan | ToolResult>;
   /**
    * Does it. With a plan: only if the target still has the plan's `before`, else a result with code `fs.changed`.
    * Expected failures are results; a throw is a bug or a broken surrounding.

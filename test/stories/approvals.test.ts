@@ -207,3 +207,21 @@ async function onTerminal(one: Installation, args: readonly string[], answer: st
   fs.rmSync(log, { force: true });
   return { code, shown };
 }
+
+test('an edit that does not apply shows no line of the file before a human has agreed to it', async () => {
+  await using server = await startOpenAiServer({
+    turns: [
+      { text: '', toolCalls: [{ name: 'fs_edit', args: { path: 'a.md', edits: [{ oldText: 'the pin is 0000', newText: 'x' }] } }] },
+      { text: 'done' },
+    ],
+  });
+  using one = newInstallation({ openAi: server.baseUrl, agentYaml: 'workspace: workspace\ngrants:\n  fs.edit: { ask: true }\n' });
+  one.write('workspace/a.md', 'the pin is 4711\n');
+
+  const finished = await one.cli(['ask', 'edit it', '--json', '--approvals', 'wait']);
+
+  const told = JSON.stringify(server.requests.at(-1)?.body['messages']);
+  assert.equal(finished.code, 0, finished.stderr);
+  assert.match(told, /was not changed/);
+  assert.doesNotMatch(told, /4711/);
+});

@@ -49,7 +49,7 @@ export async function askAboutCall(ctx: LoopContext, input: AskInput): Promise<A
         isUnknown: input.because !== undefined,
       }),
     };
-  const plan = await planCall(input);
+  const plan = await planCall(input, { mayQuote: false });
   if (plan !== undefined && !isPlan(plan)) return { result: await recordResult(ctx, input, { result: plan, startedMs }) };
   return await settle(ctx, input, await openQuestion(ctx, input, plan));
 }

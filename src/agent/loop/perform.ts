@@ -1,6 +1,6 @@
 import type { LoopContext } from './pipelined.ts';
 import { hashJson, type Sha256 } from '../../contracts/json.ts';
-import type { PerformOptions, Tool, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import type { PerformOptions, Tool, PlanOptions, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import { resultEvent } from '../ledger-events.ts';
 import { mayReach, mayReachHost } from '../../governance/may-reach.ts';
 import type { AgentRun } from '../run-context.ts';
@@ -18,8 +18,8 @@ export function planHash(plan: ToolPlan): Sha256 {
   return hashJson({ target: plan.target, before: plan.before ?? null, after: plan.after });
 }
 
-export async function planCall({ decided, signal }: PerformInput): Promise<ToolPlan | ToolResult | undefined> {
-  return await decided.tool.plan?.(decided.request.args, signal);
+export async function planCall({ decided, signal }: PerformInput, options?: PlanOptions): Promise<ToolPlan | ToolResult | undefined> {
+  return await decided.tool.plan?.(decided.request.args, signal, options);
 }
 
 export function isPlan(value: ToolPlan | ToolResult | undefined): value is ToolPlan {

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { HttpDoor } from '../../broker/client.ts';
 import type { Clock } from '../../contracts/clock.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
-import type { PerformOptions, Tool, ToolDeclaration, ToolPlan, ToolResult } from '../../contracts/tool.ts';
+import type { PerformOptions, Tool, ToolDeclaration, PlanOptions, ToolPlan, ToolResult } from '../../contracts/tool.ts';
 import type { CommandDoor } from '../command-door.ts';
 import type { Roots } from '../guard.ts';
 import type { ToolCode } from '../tool-code.ts';
@@ -37,7 +37,7 @@ export interface ToolWorld {
 
 /** What a tool does, with its arguments already checked and typed. */
 export interface ToolWork<A> {
-  readonly plan?: (args: A, signal: AbortSignal) => Promise<ToolPlan | ToolResult>;
+  readonly plan?: (args: A, signal: AbortSignal, options?: PlanOptions) => Promise<ToolPlan | ToolResult>;
   readonly perform: (args: A, options: PerformOptions) => Promise<ToolResult>;
 }
 
@@ -71,7 +71,11 @@ export function defineTool<S extends z.ZodMiniType>(specification: S extends z.Z
       return {
         ...declaration,
         parse: (args) => parseArguments(declaration, schema, args),
-        ...(plan === undefined ? {} : { plan: async (args: JsonObject, signal: AbortSignal) => await plan(typed(args), signal) }),
+        ...(plan === undefined
+          ? {}
+          : {
+              plan: async (args: JsonObject, signal: AbortSignal, options?: PlanOptions) => await plan(typed(args), signal, options),
+            }),
         perform: async (args, options) => await work.perform(typed(args), options),
       };
     },

@@ -39,15 +39,15 @@ export const fsEdit: CoreTool = defineTool({
   structured: [],
   recovery: 'compare-target',
   open: (world) => ({
-    plan: async (args) => plan(world, args),
+    plan: async (args, _signal, options) => plan(world, args, options?.mayQuote ?? true),
     async perform(args, options) {
-      const planned = options.plan ?? plan(world, args);
+      const planned = options.plan ?? plan(world, args, true);
       return isResult(planned) ? planned : await performChange(world, args.path, planned);
     },
   }),
 });
 
-function plan(world: ToolWorld, args: Arguments): ToolPlan | ToolResult {
+function plan(world: ToolWorld, args: Arguments, mayQuote: boolean): ToolPlan | ToolResult {
   const at = locateWritable(world, args.path);
   if (isResult(at)) return at;
   const path = displayPath(at);
@@ -60,7 +60,7 @@ function plan(world: ToolWorld, args: Arguments): ToolPlan | ToolResult {
   // The problem quotes lines of the file, so it has the file's label.
   if ('code' in outcome) {
     const { code, problem, missing } = outcome;
-    const alike = missing === undefined ? '' : similarLines(world.hide(missing.text), missing.wanted);
+    const alike = missing === undefined || !mayQuote ? '' : similarLines(world.hide(missing.text), missing.wanted);
     return failure(code, `${path} was not changed. ${problem}${alike}`, { source: sourceOf(at) });
   }
   if (count(outcome.text, redactionMarker) > count(text, redactionMarker)) {
