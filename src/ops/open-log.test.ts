@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -146,4 +146,46 @@ test('a reader that does not read its pipe stops neither the program nor fills i
   const [bytes] = (await once(child.stdout, 'data')) as [Buffer];
 
   assert.ok(Number(bytes.toString()) < 250_000_000, `${bytes.toString()} bytes after 40 MB of lines that nobody read`);
+});
+
+test('a full pipe that nobody reads does not keep the process from ending', async () => {
+  const fifo = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'log-')), 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const fd = fs.openSync(fifo, fs.constants.O_RDWR);
+  const program = `
+    const { openLog } = await import(${JSON.stringify(path.join(import.meta.dirname, 'open-log.ts'))});
+    using log = openLog({ fd: 2 });
+    for (let m = 0; m < 3000; m += 1) log.info('x'.repeat(1000));
+    await new Promise((done) => setTimeout(done, 50));`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', fd] });
+
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const [code] = (await once(child, 'exit')) as [number | null];
+
+  clearTimeout(timer);
+  fs.closeSync(fd);
+  assert.equal(code, 0);
+});
+
+test('a pipe that is read gets every line, also those of the last moment', async () => {
+  const program = `
+    const { openLog } = await import(${JSON.stringify(path.join(import.meta.dirname, 'open-log.ts'))});
+    using log = openLog({ fd: 2 });
+    for (let n = 0; n < 2000; n += 1) log.info('x'.repeat(500), { n });`;
+  const child = spawn('sh', ['-c', '"$0" --input-type=module --eval "$1" 2>&1 >/dev/null | cat', process.execPath, program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (part: Buffer) => void (text += part.toString()));
+
+  await once(child, 'close');
+
+  const numbers = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { n: number }).n);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 2000 }, (_, n) => n),
+  );
 });

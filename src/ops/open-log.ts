@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { destination, pino, type DestinationStream } from 'pino';
 import type { Log, LogFields } from '../contracts/log.ts';
 
@@ -33,11 +34,11 @@ const maxBufferedBytes = 4 * 1024 * 1024;
  *
  * Contract: a line is one line whatever the message holds, and nothing in it steers a terminal; every text is hidden
  * by `redact` before it is cut or written, and when `redact` fails the text is left out, not let through; fields cannot
- * take the place of `time`, `level` and `msg`; a reader that does not read stops nobody.
+ * take the place of `time`, `level` and `msg`; a reader that does not read stops nobody, and of a pipe not the end either.
  */
 export function openLog(options: LogOptions = {}): OpenLog {
   const { write, fd = 2, level = 'info', fields = {} } = options;
-  const buffered = write === undefined ? destination({ fd, sync: false, maxLength: maxBufferedBytes }) : undefined;
+  const buffered = write === undefined ? openStream(fd) : undefined;
   const stream: DestinationStream = { write: (line) => (write ?? ((text) => buffered?.write(text)))(escapeHidden(line)) };
   const logger = pino(
     {
@@ -107,7 +108,43 @@ function escapeHidden(line: string): string {
   );
 }
 
-function flush(stream: ReturnType<typeof destination> | undefined): void {
+/** How long the end waits for the reader of a full pipe. */
+const patienceMs = 1000;
+
+interface BufferedStream {
+  write(line: string): unknown;
+  flushSync(): void;
+}
+
+/**
+ * Lines are written by another thread. A pipe is opened once more, as one that never blocks: a thread that waits for a
+ * reader would keep the process from ending.
+ */
+function openStream(fd: number): BufferedStream {
+  const place = `/proc/self/fd/${fd}`;
+  const isPipe = fs.fstatSync(fd).isFIFO() && fs.existsSync(place);
+  if (!isPipe) return destination({ fd, sync: false, maxLength: maxBufferedBytes });
+  const own = fs.openSync(place, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+  let endsMs = Number.POSITIVE_INFINITY;
+  const retry = { retryEAGAIN: (): boolean => performance.now() < endsMs };
+  const stream = destination({ fd: own, sync: false, maxLength: maxBufferedBytes, ...retry });
+  // A reader that went away ends what is logged, not what is done.
+  stream.on('error', () => {});
+  return {
+    write: (line) => ((stream as { destroyed?: boolean }).destroyed === true ? false : stream.write(line)),
+    flushSync: () => {
+      endsMs = performance.now() + patienceMs;
+      try {
+        stream.flushSync();
+      } finally {
+        // Or the process would try once more when it exits.
+        stream.destroy();
+      }
+    },
+  };
+}
+
+function flush(stream: BufferedStream | undefined): void {
   try {
     stream?.flushSync();
   } catch {

@@ -49,7 +49,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoredBa
   try {
     makeDurableDir(temp);
     const files = manifest.files.filter((file) => file.path.startsWith(`${homeFolder}/`));
-    await inBatches(files, 8, async (file) => await copyChecked(archive, file, placeIn(temp, file.path.slice(homeFolder.length + 1))));
+    await inBatches(files, 32, async (file) => await copyChecked(archive, file, placeIn(temp, file.path.slice(homeFolder.length + 1))));
     await syncDirectories([...new Set(files.flatMap((file) => parentFolders(temp, file.path.slice(homeFolder.length + 1))))]);
     for (const { file, to } of secrets) await copyPrivate(archive, file, to);
     refuseInUse(homeDir);
@@ -120,7 +120,7 @@ async function copyPrivate(archive: string, file: BackupFile, to: string): Promi
 /** The archive was verified before; this catches whoever changes it meanwhile. */
 async function copyChecked(archive: string, file: BackupFile, to: string): Promise<void> {
   const mode = file.path.startsWith(`${privateFolder}/`) ? 0o600 : file.mode & 0o755;
-  const copied = await copyFile(placeIn(archive, file.path), to, mode);
+  const copied = await copyFile(placeIn(archive, file.path), to, { mode, isDurable: true });
   if (copied?.sha256 === file.sha256 && copied.bytes === file.bytes) return;
   fs.rmSync(to, { force: true });
   throw badArchive(archive, `${file.path} changed while it was copied`);

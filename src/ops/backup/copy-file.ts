@@ -10,11 +10,19 @@ export interface CopiedFile {
   readonly mode: number;
 }
 
+export interface CopyFileOptions {
+  /** Default: that of the original. */
+  readonly mode?: number;
+  /** Resolves when the bytes are on the disk. Default false. */
+  readonly isDurable?: boolean;
+}
+
 /**
- * Copies a file durably and says what was copied: at most the bytes that it had when it was opened, so that a growing one
+ * Copies a file and says what was copied: at most the bytes that it had when it was opened, so that a growing one
  * ends. No link is followed, and `to` must not exist. Undefined when `from` is gone or no file any more.
  */
-export async function copyFile(from: string, to: string, mode?: number): Promise<CopiedFile | undefined> {
+export async function copyFile(from: string, to: string, options: CopyFileOptions = {}): Promise<CopiedFile | undefined> {
+  const { mode, isDurable = false } = options;
   await using source = await openSource(from);
   if (source === undefined) return undefined;
   const facts = await source.handle.stat();
@@ -34,7 +42,7 @@ export async function copyFile(from: string, to: string, mode?: number): Promise
     copied += bytesRead;
   }
   await target.chmod(kept);
-  await target.sync();
+  if (isDurable) await target.sync();
   return { bytes: copied, sha256: hash.digest('hex'), mode: kept };
 }
 

@@ -127,11 +127,14 @@ async function copyEndedRuns(home: Home, tenant: TenantId, inArchive: string): P
   }
 }
 
+/** What the manifest says is what lies on the disk, durable: many at a time, for a sync waits mostly for others. */
 async function filesOf(archive: string): Promise<BackupFile[]> {
   const files: BackupFile[] = [];
-  for await (const { path: file } of walkFiles(archive)) {
-    const facts = hashFile(path.join(archive, file), { sync: true });
+  await inBatches(walkFiles(archive), 4 * width, async ({ path: file }) => {
+    await using handle = await fs.promises.open(path.join(archive, file), 'r');
+    await handle.sync();
+    const facts = hashFile(path.join(archive, file));
     if (facts !== undefined) files.push({ path: file, ...facts });
-  }
+  });
   return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -7,8 +7,8 @@ export interface HashedFile {
   readonly mode: number;
 }
 
-/** The hash of a regular file, and its bytes made durable if asked; undefined when there is none, or a link. */
-export function hashFile(file: string, { sync = false }: { readonly sync?: boolean } = {}): HashedFile | undefined {
+/** The hash of a regular file; undefined when there is none, or a link. */
+export function hashFile(file: string): HashedFile | undefined {
   let fd: number;
   try {
     fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
@@ -26,7 +26,6 @@ export function hashFile(file: string, { sync = false }: { readonly sync?: boole
       hash.update(buffer.subarray(0, read));
       bytes += read;
     }
-    if (sync) fs.fsyncSync(fd);
     return { bytes, sha256: hash.digest('hex'), mode: facts.mode & 0o755 };
   } finally {
     fs.closeSync(fd);
