@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { Log } from '../contracts/log.ts';
+import { createMemo } from '../contracts/memo.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import type { AdmitContext } from '../control/admit.ts';
 import { openTurns } from '../control/turns.ts';
@@ -52,9 +53,10 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
 
 /** Reads the files each time, and compiles what they say once. */
 function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare'] {
+  const memo = createMemo();
   const compiled = new Map<string, { readonly texts: string; readonly policy: Sha256 }>();
   return async (tenant: TenantId, agent: AgentId) => {
-    const loaded = await loadAgent(home, { tenant, agent });
+    const loaded = await loadAgent(home, { tenant, agent, memo });
     const sources = [...(await appOf(tenant).policyFiles()), await agentPolicySource(home, loaded)];
     const texts = JSON.stringify([sources, loaded.mcp ?? null]);
     const name = `${tenant}/${agent}`;
