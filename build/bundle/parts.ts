@@ -5,7 +5,7 @@ import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild
  * pay for reading them. Packages that know each other's objects are in one group.
  */
 const groups: Readonly<Record<string, readonly string[]>> = {
-  server: ['fastify', '@fastify/helmet', '@fastify/rate-limit', '@fastify/static'],
+  server: ['fastify'],
   telemetry: ['@opentelemetry/api', '@opentelemetry/exporter-trace-otlp-http', '@opentelemetry/resources', '@opentelemetry/sdk-trace'],
   log: ['pino'],
   metrics: ['prom-client'],
