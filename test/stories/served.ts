@@ -26,7 +26,7 @@ export async function tokenOf(one: Installation, ...roles: readonly string[]): P
 
 export async function serveHome(one: Installation, args: readonly string[] = [], token?: string): Promise<Served> {
   const secret = token ?? (await tokenOf(one));
-  const { child, done } = one.start(['serve', '--port', '0', ...args, '--json'], { seconds: 120 });
+  const { child, done } = one.start(['serve', '--port', '0', ...args, '--json'], { seconds: 900 });
   const url = await addressOf(child, done);
   const ask: Served['ask'] = async (method, target, body, headers = {}) => {
     const response = await fetch(`${url}${target}`, {
