@@ -1,3 +1,3 @@
-.PHONY: fmt lint test build
-fmt lint test build:
+.PHONY: fmt lint test build soak
+fmt lint test build soak:
 	@npm run --silent $@
