@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { queryObjects } from 'node:v8';
 import { newSessionId } from '../../src/contracts/ids.ts';
 import { taskIdOf } from '../../src/contracts/task.ts';
 import { RetryableError } from '../../src/contracts/errors.ts';
@@ -42,6 +43,26 @@ test('tasks on the queue become runs, each once, and are acknowledged', async ()
     assert.deepEqual([row?.state, row?.fence, row?.task], ['done', 1, taskIdOf(run)]);
     assert.ok(journalOf(world.worker.home.runDir(world.app.tenant, run)).every(({ fence }) => fence === 1));
   }
+});
+
+test('an executor keeps nothing of a run that is over', async () => {
+  await using server = await startOpenAiServer({ respond: () => ({ text: 'over' }) });
+  using one = newInstallation({ openAi: server.baseUrl, llmExtra: free('model') });
+  await using world = await queueWorld(one);
+  world.executor();
+  const work = async (count: number): Promise<void> => {
+    const before = (await world.settled(0)).length;
+    await world.put(Array.from({ length: count }, (_, index) => `message ${index}`));
+    await world.settled(before + count);
+  };
+  // Every run makes several of each; collects the garbage first.
+  const kept = (): readonly number[] => [AbortController, AbortSignal].map((made) => queryObjects(made, { format: 'count' }));
+  await work(10);
+  const before = kept();
+
+  await work(40);
+
+  for (const [index, count] of kept().entries()) assert.ok(count - before[index]! < 40, `${before.join(' and ')}, then ${count}`);
 });
 
 test('a task that is delivered again after its run is over changes nothing', async () => {

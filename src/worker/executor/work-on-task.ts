@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskPayload } from '../../contracts/admission.ts';
 import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import type { TenantId } from '../../contracts/ids.ts';
@@ -10,6 +9,7 @@ import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
 import { advanceRun, runOf, type LeasedWorker } from './advance-run.ts';
 import { holdTask, type HeldTask } from './hold-task.ts';
 import { judgeFailure, soonAgain, type Verdict } from './judge-failure.ts';
+import { orGiveUp } from './or-give-up.ts';
 
 export interface TaskContext extends ExecutorContext {
   /** Sessions at work in this process. */
@@ -67,7 +67,8 @@ async function deliver(ctx: TaskContext, delivery: Delivery): Promise<Verdict> {
     using held = holdTask({ ...ctx, maxHoldMs, nowMs: () => performance.now() }, delivery.lease, delivery.takenMs);
     const worker = leasedWorker(ctx, { base, held, payload });
     delivery.opened.current = { payload, worker };
-    return await orGiveUp(ctx, held, inSession(ctx, { payload, worker }));
+    const signals = [ctx.signal, held.lease.signal];
+    return await orGiveUp({ ...ctx, signals }, inSession(ctx, { payload, worker }));
   } catch (error) {
     const verdict = judgeFailure(crashOr(ctx, error), delivery.lease.delivery);
     if (verdict.kind === 'lost') ctx.log.warn('a lease was lost; whoever has the task now goes on', { reason: reasonOf(error) });
@@ -102,27 +103,6 @@ function leasedWorker(
   const tenant = payload.kind === 'start' ? payload.item.tenant : payload.tenant;
   const run = { tenant, run: runOf(payload) };
   return { ...base, lease: held.lease, emit: (event) => ctx.publish(run, event) };
-}
-
-/** A run that does not notice that it is to stop must not keep its slot. Whatever it still does, its hold is over. */
-async function orGiveUp(ctx: TaskContext, held: HeldTask, work: Promise<Verdict>): Promise<Verdict> {
-  const done = new AbortController();
-  const told = AbortSignal.any([ctx.signal, held.lease.signal]);
-  const givenUp = (async (): Promise<Verdict> => {
-    await new Promise<void>((resolve) => {
-      if (told.aborted) resolve();
-      else told.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await delay(ctx.patienceMs, undefined, { signal: done.signal, ref: false });
-    ctx.log.error('a run does not stop; its slot is given to others', {});
-    throw told.reason;
-  })();
-  givenUp.catch(() => undefined);
-  try {
-    return await Promise.race([work, givenUp]);
-  } finally {
-    done.abort();
-  }
 }
 
 /** One run of a session at a time; the next is leased again soon. */
