@@ -27,6 +27,9 @@ export function strictestClass(...minimums: readonly (BoundaryClass | undefined)
   );
 }
 
+/** Where every driver shows the workspace to a command. */
+export const workspaceInside = '/workspace';
+
 /** Where a run's commands would run; pinned when the run is accepted. */
 export type SandboxFacts =
   | {

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Resource } from '../contracts/policy.ts';
 import type { ArgumentDeclaration, ToolDeclaration } from '../contracts/tool.ts';
 import { readAgentPath } from './agent-path.ts';
+import { spelledInside } from './command-folder.ts';
 import { readCommand } from './read-command.ts';
 import { readHost } from './policy/host-pattern.ts';
 
@@ -12,7 +13,7 @@ import { readHost } from './policy/host-pattern.ts';
 export function readResources(declaration: ToolDeclaration, args: JsonObject, rootNames: readonly string[]): readonly Resource[] {
   const resources: Resource[] = [];
   for (const [argument, declared] of Object.entries(declaration.args)) {
-    if (declared.kind === 'command') resources.push(readCommand(argument, args, folderOf(args, rootNames)));
+    if (declared.kind === 'command') resources.push(readCommand(argument, args, folderOf(declaration, args, rootNames)));
     if (declared.kind !== 'path' && declared.kind !== 'host') continue;
     const given = Object.hasOwn(args, argument) ? args[argument] : undefined;
     const value = given ?? schemaDefault(declaration, argument) ?? (declared.kind === 'path' ? '.' : undefined);
@@ -20,7 +21,7 @@ export function readResources(declaration: ToolDeclaration, args: JsonObject, ro
     for (const raw of leavesOf(value)) {
       resources.push(
         declared.kind === 'path'
-          ? fileResource(argument, raw, { declared, rootNames })
+          ? fileResource(argument, raw, { tool: declaration, declared, rootNames })
           : hostResource(argument, raw, methodOf(declaration, args)),
       );
     }
@@ -28,8 +29,9 @@ export function readResources(declaration: ToolDeclaration, args: JsonObject, ro
   return resources;
 }
 
-function folderOf(args: JsonObject, rootNames: readonly string[]): Parameters<typeof readCommand>[2] {
-  const read = readAgentPath(Object.hasOwn(args, 'cwd') ? args.cwd : '.', rootNames);
+function folderOf(tool: ToolDeclaration, args: JsonObject, rootNames: readonly string[]): Parameters<typeof readCommand>[2] {
+  const cwd = Object.hasOwn(args, 'cwd') ? args.cwd : '.';
+  const read = readAgentPath(typeof cwd === 'string' ? spelledInside(tool, 'cwd', cwd) : cwd, rootNames);
   return read.ok ? { root: read.root, path: read.path } : { outside: true, why: read.why };
 }
 
@@ -52,9 +54,13 @@ function leavesOf(value: JsonValue): readonly JsonValue[] {
 function fileResource(
   argument: string,
   raw: JsonValue,
-  { declared, rootNames }: { readonly declared: ArgumentDeclaration; readonly rootNames: readonly string[] },
+  {
+    tool,
+    declared,
+    rootNames,
+  }: { readonly tool: ToolDeclaration; readonly declared: ArgumentDeclaration; readonly rootNames: readonly string[] },
 ): Resource {
-  const read = readAgentPath(raw, rootNames);
+  const read = readAgentPath(typeof raw === 'string' ? spelledInside(tool, argument, raw) : raw, rootNames);
   if (!read.ok) return { kind: 'outside', argument, raw: textOf(raw), why: read.why };
   return { kind: 'file', argument, root: read.root, path: read.path, access: declared.access ?? 'read' };
 }

@@ -147,6 +147,5 @@ export const defaultMasks: readonly Mask[] = [
   { path: '.git/config', mode: 'read-only' },
 ];
 
-/** Where commands find the workspace, in every driver. */
-export const workspaceInside = '/workspace';
+export { workspaceInside } from '../contracts/isolation.ts';
 export const egressInside = '/run/egress';

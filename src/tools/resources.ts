@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Resource } from '../contracts/policy.ts';
 import type { ArgumentDeclaration, ToolDeclaration } from '../contracts/tool.ts';
+import { spelledInside } from '../governance/command-folder.ts';
 import { readCommand } from '../governance/read-command.ts';
 import { schemaDefault } from '../governance/resources.ts';
 import { classifyPath, writeFault, type RootName } from './path.ts';
@@ -18,17 +19,18 @@ type ResourceFacts = Pick<ToolDeclaration, 'args'> & Partial<Pick<ToolDeclaratio
 export function resourcesOf(declaration: ResourceFacts, args: JsonObject, roots: readonly RootName[]): readonly Resource[] {
   return Object.entries(declaration.args).flatMap(([argument, declared]) => {
     const given = Object.hasOwn(args, argument) ? args[argument] : undefined;
-    if (declared.kind === 'path') return valuesOf(given ?? '.').map((value) => fileResource({ argument, declared, value }, roots));
-    if (declared.kind === 'command') return [readCommand(argument, args, folderOf(args, roots))];
+    if (declared.kind === 'path')
+      return valuesOf(given ?? '.').map((value) => fileResource({ tool: declaration, argument, declared, value }, roots));
+    if (declared.kind === 'command') return [readCommand(argument, args, folderOf(declaration, args, roots))];
     if (declared.kind === 'host') return valuesOf(given).map((value) => hostResource(argument, value, methodOf(declaration, args)));
     return [];
   });
 }
 
-function folderOf(args: JsonObject, roots: readonly RootName[]): Parameters<typeof readCommand>[2] {
+function folderOf(tool: ResourceFacts, args: JsonObject, roots: readonly RootName[]): Parameters<typeof readCommand>[2] {
   const cwd = Object.hasOwn(args, 'cwd') ? args['cwd'] : undefined;
   if (cwd === undefined || cwd === null) return { root: 'workspace', path: '.' };
-  return typeof cwd === 'string' ? classifyPath(cwd, roots) : { outside: true, why: 'is not text' };
+  return typeof cwd === 'string' ? classifyPath(spelledInside(tool, 'cwd', cwd), roots) : { outside: true, why: 'is not text' };
 }
 
 function valuesOf(value: JsonValue | undefined): readonly JsonValue[] {
@@ -37,14 +39,15 @@ function valuesOf(value: JsonValue | undefined): readonly JsonValue[] {
 }
 
 interface Given {
+  readonly tool: ResourceFacts;
   readonly argument: string;
   readonly declared: ArgumentDeclaration;
   readonly value: JsonValue;
 }
 
-function fileResource({ argument, declared, value }: Given, roots: readonly RootName[]): Resource {
+function fileResource({ tool, argument, declared, value }: Given, roots: readonly RootName[]): Resource {
   if (typeof value !== 'string') return { kind: 'outside', argument, raw: JSON.stringify(value), why: 'is not text' };
-  const at = classifyPath(value, roots);
+  const at = classifyPath(spelledInside(tool, argument, value), roots);
   if ('outside' in at) return { kind: 'outside', argument, raw: value, why: at.why };
   const access = declared.access ?? 'read';
   const fault = access === 'write' ? writeFault(at, roots) : undefined;

@@ -45,6 +45,8 @@ interface ToolSpecification<S extends z.ZodMiniType> extends Omit<ToolDeclaratio
   readonly schema: S;
   /** For the model, by argument; only where the name does not say it. */
   readonly hints?: Readonly<Record<string, string>>;
+  /** Arguments in their one spelling, before anything is decided about them; the default leaves them as they are. */
+  readonly settle?: (args: JsonObject, world: ToolWorld) => JsonObject;
   readonly open: (world: ToolWorld) => ToolWork<z.output<S>>;
 }
 
@@ -57,7 +59,7 @@ export interface CoreTool {
 
 /** Makes a registry entry of a specification: JSON Schema and argument check come from the same zod schema. */
 export function defineTool<S extends z.ZodMiniType>(specification: S extends z.ZodMiniType ? ToolSpecification<S> : never): CoreTool {
-  const { schema, hints, open, ...facts } = specification as ToolSpecification<S>;
+  const { schema, hints, open, settle, ...facts } = specification as ToolSpecification<S>;
   let parameters: JsonObject | undefined;
   const describe = (): ToolDeclaration => ({ ...facts, parameters: (parameters ??= parametersOf(schema, hints ?? {})) });
   const typed = (args: JsonObject): z.output<S> => z.parse(schema, args);
@@ -70,7 +72,10 @@ export function defineTool<S extends z.ZodMiniType>(specification: S extends z.Z
       const declaration = describe();
       return {
         ...declaration,
-        parse: (args) => parseArguments(declaration, schema, args),
+        parse: (args) => {
+          const parsed = parseArguments(declaration, schema, args);
+          return parsed.ok && settle !== undefined ? { ok: true, args: settle(parsed.args, world) } : parsed;
+        },
         ...(plan === undefined
           ? {}
           : {

@@ -4,10 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { ToolResult } from '../../contracts/tool.ts';
+import type { Resource } from '../../contracts/policy.ts';
+import type { ToolResult, ToolSet } from '../../contracts/tool.ts';
 import type { ExecResult } from '../../sandbox/sandbox.ts';
 import type { CommandDoor, CommandOutcome, CommandToRun } from '../command-door.ts';
 import { openRoots } from '../guard.ts';
+import type { RootName } from '../path.ts';
+import { resourcesOf } from '../resources.ts';
 import { openToolSet } from '../tool-set.ts';
 
 const exited: ExecResult = {
@@ -27,13 +30,24 @@ interface Called {
   readonly asked: readonly CommandToRun[];
 }
 
-async function call(t: TestContext, args: JsonObject, outcome?: CommandOutcome): Promise<Called> {
+interface Opened {
+  readonly tools: ToolSet;
+  readonly roots: readonly RootName[];
+}
+
+async function open(t: TestContext, commands?: CommandDoor): Promise<Opened> {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-shell-'));
   const roots = await openRoots([{ name: 'workspace', dir, access: 'write' }]);
   t.after(async () => {
     await roots[Symbol.asyncDispose]();
     fs.rmSync(dir, { recursive: true });
   });
+  const hide = (text: string): string => text.replaceAll('SECRET-VALUE', '[hidden]');
+  const tools = openToolSet({ roots, clock: { now: () => 0 }, hide, ...(commands === undefined ? {} : { commands }) });
+  return { tools, roots: roots.names };
+}
+
+async function call(t: TestContext, args: JsonObject, outcome?: CommandOutcome): Promise<Called> {
   const asked: CommandToRun[] = [];
   const commands: CommandDoor = {
     run: async (command) => {
@@ -41,12 +55,20 @@ async function call(t: TestContext, args: JsonObject, outcome?: CommandOutcome):
       return await Promise.resolve(outcome ?? { kind: 'ran', result: exited, isReplaced: false });
     },
   };
-  const hide = (text: string): string => text.replaceAll('SECRET-VALUE', '[hidden]');
-  const tools = openToolSet({ roots, clock: { now: () => 0 }, hide, ...(outcome === undefined ? {} : { commands }) });
+  const { tools } = await open(t, outcome === undefined ? undefined : commands);
   const tool = tools.get('shell.exec');
   assert.ok(tool);
   const result = await tool.perform(args, { signal: new AbortController().signal });
   return { result, asked };
+}
+
+/** A call in the folder, as the loop reads it; `DIR` is the workspace's folder on this machine. */
+async function read(t: TestContext, written: string): Promise<{ readonly parsed: JsonObject; readonly resources: readonly Resource[] }> {
+  const { tools, roots } = await open(t);
+  const tool = tools.get('shell.exec') ?? assert.fail('no such tool');
+  const parsed = tool.parse({ argv: ['ls'], cwd: written.replace('DIR', roots[0]?.dir ?? '') });
+  assert.ok(parsed.ok);
+  return { parsed: parsed.args, resources: resourcesOf(tool, parsed.args, roots) };
 }
 
 const ran = (result: Partial<ExecResult>, isReplaced = false): CommandOutcome => ({
@@ -68,6 +90,46 @@ test('words, folder, variables, input and time reach the sandbox as they were wr
 
   const { maxStdoutBytes: _, maxStderrBytes: _more, ...given } = asked[0] ?? assert.fail('nothing was run');
   assert.deepEqual(given, { argv: args.argv, cwd: 'x', env: { A: '$B' }, stdin: 'in', seconds: 5 });
+});
+
+const folders: readonly (readonly [written: string, one: string])[] = [
+  ['/workspace', '.'],
+  ['/workspace/', '.'],
+  ['/workspace/x/./y/', 'x/y'],
+  ['workspace:x', 'x'],
+  ['./x//y', 'x/y'],
+  ['DIR/x', 'x'],
+];
+
+for (const [written, one] of folders) {
+  test(`a command's folder ${written} is ${one} before anything is decided, and to the sandbox`, async (t) => {
+    const { parsed, resources } = await read(t, written);
+
+    assert.equal(parsed['cwd'], one);
+    assert.deepEqual(
+      resources.map((resource) => (resource.kind === 'command' ? resource.cwd : resource.kind === 'file' && resource.path)),
+      [one, one],
+    );
+    assert.equal((await call(t, parsed, ran({}))).asked[0]?.cwd, one);
+  });
+}
+
+const refused = ['/workspace/../x', '/workspace/x/..', '/workspacefoo', '//workspace', '/workspace//etc', '/workspace/repo:x'];
+
+for (const written of [...refused, '/workspace/.git/hooks', '/workspace/~', '/WORKSPACE', 'workspace:/workspace', '/etc']) {
+  test(`a command's folder ${written} leads outside, and stays as it was written`, async (t) => {
+    const { parsed, resources } = await read(t, written);
+
+    assert.equal(parsed['cwd'], written);
+    assert.deepEqual(new Set(resources.map(({ kind }) => kind)), new Set(['outside']));
+  });
+}
+
+test('only the folder of a command is read as the command sees it', async (t) => {
+  const { tools, roots } = await open(t);
+  const tool = tools.get('fs.read') ?? assert.fail('no such tool');
+
+  assert.equal(resourcesOf(tool, { path: '/workspace/a' }, roots)[0]?.kind, 'outside');
 });
 
 test('an exit code is an answer, and its text is untrusted from the program', async (t) => {

@@ -1,6 +1,9 @@
 import * as z from 'zod/mini';
+import type { JsonObject } from '../../contracts/json.ts';
 import { defaultCommandSeconds, type ToolResult } from '../../contracts/tool.ts';
+import { spelledInside } from '../../governance/command-folder.ts';
 import type { CommandOutcome } from '../command-door.ts';
+import { classifyPath, type RootName } from '../path.ts';
 import { cutMiddle } from './cut-middle.ts';
 import { defineTool, failure, type CoreTool } from './define-tool.ts';
 import { describeEnd, endCode } from './describe-end.ts';
@@ -21,6 +24,14 @@ const schema = z.strictObject({
   timeoutSeconds: z.optional(z.number().check(z.positive(), z.maximum(maxSeconds))),
 });
 
+const declared = {
+  argv: { role: 'selector', kind: 'command' },
+  cwd: { role: 'selector', kind: 'path' },
+  env: { role: 'selector' },
+  stdin: { role: 'content' },
+  timeoutSeconds: { role: 'selector' },
+} as const;
+
 export const shellExec: CoreTool = defineTool({
   name: 'shell.exec',
   summary: 'Run one program in a sandbox without network; your workspace is /workspace. No shell reads argv: no pipes, && or variables.',
@@ -31,15 +42,10 @@ export const shellExec: CoreTool = defineTool({
     timeoutSeconds: `default ${defaultCommandSeconds}`,
   },
   effects: ['private', 'mutating'],
-  args: {
-    argv: { role: 'selector', kind: 'command' },
-    cwd: { role: 'selector', kind: 'path' },
-    env: { role: 'selector' },
-    stdin: { role: 'content' },
-    timeoutSeconds: { role: 'selector' },
-  },
+  args: declared,
   structured: [],
   recovery: 'ask-human',
+  settle: (given, { roots }) => withOneFolder(given, roots.names),
   open: (world) => ({
     async perform(args, { signal }) {
       const source = `shell:${args.argv[0] ?? ''}`;
@@ -56,6 +62,13 @@ export const shellExec: CoreTool = defineTool({
     },
   }),
 });
+
+/** What the sandbox is told is what was decided about: the folder's path in the workspace, however it was written. */
+function withOneFolder(given: JsonObject, roots: readonly RootName[]): JsonObject {
+  if (typeof given['cwd'] !== 'string') return given;
+  const at = classifyPath(spelledInside({ args: declared }, 'cwd', given['cwd']), roots);
+  return 'outside' in at || at.root !== 'workspace' ? given : { ...given, cwd: at.path };
+}
 
 const refusals = {
   unavailable: ['sandbox.unavailable', 'Nothing was run'],
