@@ -6,6 +6,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { Decision, LayerName, PolicyRequest } from '../contracts/policy.ts';
 import type { ToolDeclaration } from '../contracts/tool.ts';
 import { decide } from './decide.ts';
+import { withGrantedTime } from './granted-time.ts';
 import { newTrust, type Trust } from './labels.ts';
 import { compilePolicy, type PolicySnapshot } from './policy-snapshot.ts';
 import { policyRequest, requestHash } from './request.ts';
@@ -119,7 +120,6 @@ const bounded: readonly (readonly [name: string, grant: string, args: JsonObject
   ['a folder of another root', '', { argv: ['ls'], cwd: 'repo:src' }, 'deny'],
   ['a protected folder', '', { argv: ['ls'], cwd: '.git/hooks' }, 'deny'],
   ['more time than granted', 'seconds: 60', { argv: ['ls'], timeoutSeconds: 61 }, 'deny'],
-  ['no time named, where less than the default is granted', 'seconds: 60', { argv: ['ls'] }, 'deny'],
   ['as much time as granted', 'seconds: 60', { argv: ['ls'], timeoutSeconds: 60 }, 'allow'],
   ['a command with a question among the grants', 'commands: ["npm test"], ask: true', { argv: ['env', 'npm', 'test'] }, 'deny'],
   ['text instead of words', '', { argv: 'npm test' }, 'deny'],
@@ -136,6 +136,63 @@ for (const [name, grant, args, verdict] of bounded) {
     assert.equal(answer(args, policy({ agent: `grants: { shell.exec: {${grant}} }` })).verdict, verdict);
   });
 }
+
+interface TimeCase {
+  readonly name: string;
+  readonly args?: JsonObject;
+  readonly files: Parameters<typeof policy>[0];
+  readonly gets: number | undefined;
+}
+
+const times: readonly TimeCase[] = [
+  { name: 'the default where more is granted', files: { agent: 'grants: { shell.exec: { seconds: 600 } }' }, gets: undefined },
+  { name: 'the default where nothing bounds it', files: { agent: 'grants: { shell.exec: {} }' }, gets: undefined },
+  { name: 'what is granted, where that is less', files: { agent: 'grants: { shell.exec: { seconds: 60 } }' }, gets: 60 },
+  {
+    name: 'the longest of several grants',
+    files: { agent: 'grants: { shell.exec: [{ seconds: 5 }, { seconds: 60 }, { commands: [make], seconds: 90 }] }' },
+    gets: 60,
+  },
+  {
+    name: 'the shortest of the layers',
+    files: { agent: 'grants: { shell.exec: { seconds: 60 } }', platform: 'rules: [{ id: short, allow: "*", seconds: 20 }]' },
+    gets: 20,
+  },
+  { name: 'what a question is about', files: { agent: 'grants: { shell.exec: { seconds: 30, ask: true } }' }, gets: 30 },
+  { name: 'what it names itself', args: { timeoutSeconds: 61 }, files: { agent: 'grants: { shell.exec: { seconds: 60 } }' }, gets: 61 },
+  { name: 'nothing where it is denied', files: { agent: 'grants: { shell.exec: { commands: [make], seconds: 60 } }' }, gets: undefined },
+];
+
+for (const { name, args, files, gets } of times) {
+  test(`the time of a command: ${name}`, () => {
+    const written = request({ argv: ['ls'], ...args });
+    const asked = withGrantedTime(written, [policy(files)]);
+
+    assert.equal(asked.args['timeoutSeconds'], gets);
+    assert.deepEqual(
+      asked.resources.flatMap((resource) => (resource.kind === 'command' ? [resource.seconds] : [])),
+      [gets ?? 120],
+    );
+  });
+}
+
+test('a command without a time is allowed for the time that is granted, by every policy of the run, and bound to it', () => {
+  const [longer, shorter] = ['60', '30'].map((seconds) => policy({ agent: `grants: { shell.exec: { seconds: ${seconds} } }` }));
+  assert.ok(longer !== undefined && shorter !== undefined);
+  const written = request({ argv: ['ls'] });
+
+  assert.equal(decide(written, longer).verdict, 'deny');
+  assert.equal(decide(withGrantedTime(written, [longer]), longer).verdict, 'allow');
+  assert.equal(withGrantedTime(written, [longer, shorter]).args['timeoutSeconds'], 30);
+  assert.notEqual(requestHash(withGrantedTime(written, [longer])), requestHash(withGrantedTime(written, [longer, shorter])));
+});
+
+test('an example without a time is covered by a grant of less than the default', () => {
+  const agent = (examples: string): string => `grants: { shell.exec: { commands: [ls], seconds: 60, examples: { ${examples} } } }`;
+
+  policy({ agent: agent('match: [{ argv: [ls] }], skip: [{ argv: [ls], timeoutSeconds: 61 }]') });
+  assert.throws(() => policy({ agent: agent('skip: [{ argv: [ls] }]') }), { code: 'governance.example-failed' });
+});
 
 test('a grant with a question asks for its command and for no other', () => {
   const asking = policy({ agent: 'grants: { shell.exec: { commands: ["npm install **"], ask: true } }' });

@@ -4,6 +4,7 @@ import type { ModelToolCall } from '../../contracts/model.ts';
 import type { Decision, PolicyRequest } from '../../contracts/policy.ts';
 import type { Tool, ToolResult } from '../../contracts/tool.ts';
 import { decide } from '../../governance/decide.ts';
+import { withGrantedTime } from '../../governance/granted-time.ts';
 import type { Trust } from '../../governance/labels.ts';
 import type { PolicySnapshot } from '../../governance/policy-snapshot.ts';
 import { parseCall } from '../../tools/parse-call.ts';
@@ -58,7 +59,7 @@ function decideCall(
   const parsed = parseCall(ctx.tools, call);
   const tool = 'tool' in parsed ? parsed.tool : undefined;
   const args: JsonObject = 'tool' in parsed ? parsed.args : {};
-  const request = policyRequest({
+  const written = policyRequest({
     tenant: run.item.tenant,
     agent: run.item.agent,
     principal: run.item.principal,
@@ -69,6 +70,7 @@ function decideCall(
     sandbox: options.sandbox,
     nowMs: options.nowMs,
   });
+  const request = withGrantedTime(written, options.policies);
   const base = { callId, call, request, requestHash: requestHash(request), policies: options.policies };
   if ('refused' in parsed) return { ...base, ...refuse(options.policies, parsed.refused) };
   const decision = strictestDecision(options.policies.map((policy) => decide(request, policy)));

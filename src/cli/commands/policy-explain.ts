@@ -4,6 +4,7 @@ import { needsSandbox } from '../../contracts/tool.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { decide } from '../../governance/decide.ts';
 import { explainDecision, type Explanation } from '../../governance/explain.ts';
+import { withGrantedTime } from '../../governance/granted-time.ts';
 import { policyRequest } from '../../governance/request.ts';
 import { currentPolicy, type PolicyContext } from './policy-context.ts';
 
@@ -22,7 +23,7 @@ export interface CallToExplain {
 export async function explainCall(context: PolicyContext, { agent, tool, args }: CallToExplain): Promise<Explanation> {
   const declaration = context.tools.find((one) => one.name === tool);
   const isBound = declaration !== undefined && needsSandbox(declaration);
-  const request = policyRequest({
+  const written = policyRequest({
     tenant: context.tenant,
     agent,
     principal: context.principal,
@@ -32,7 +33,9 @@ export async function explainCall(context: PolicyContext, { agent, tool, args }:
     sandbox: isBound ? await context.sandboxOf(agent) : undefined,
     nowMs: context.now(),
   });
-  return explainDecision(request, decide(request, await currentPolicy(context, agent)));
+  const policy = await currentPolicy(context, agent);
+  const request = withGrantedTime(written, [policy]);
+  return explainDecision(request, decide(request, policy));
 }
 
 /**

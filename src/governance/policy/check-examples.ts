@@ -2,8 +2,9 @@ import type { Grant, PolicyRule } from '../../contracts/config.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import type { AgentId, TenantId } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import type { Resource } from '../../contracts/policy.ts';
-import type { ToolDeclaration } from '../../contracts/tool.ts';
+import type { PolicyRequest, Resource } from '../../contracts/policy.ts';
+import { defaultCommandSeconds, type ToolDeclaration } from '../../contracts/tool.ts';
+import { namesNoTime, withSeconds } from '../granted-time.ts';
 import { readResources } from '../resources.ts';
 import type { CompiledRule } from './compiled.ts';
 import { boundsHold, coversTool, factsOf } from './covers.ts';
@@ -52,10 +53,15 @@ function check(rule: CompiledRule, example: Example, context: CheckContext): voi
   const isCovered =
     outside === undefined &&
     coversTool(rule, example.tool) &&
-    boundsHold({ ...rule, ...openAgents(rule) }, factsOf(requestOf(declaration, example, resources)));
+    boundsHold({ ...rule, ...openAgents(rule) }, factsOf(timed(requestOf(declaration, example, resources), rule)));
   if (isCovered === (context.kind === 'match')) return;
   const why = outside?.kind === 'outside' ? `, because the path ${JSON.stringify(outside.raw)} ${outside.why}` : '';
   throw failed(rule, example, { ...context, why });
+}
+
+/** A call that names no time gets what the rule allows, as in a run. */
+function timed(request: PolicyRequest, { seconds = defaultCommandSeconds }: CompiledRule): PolicyRequest {
+  return namesNoTime(request) && seconds < defaultCommandSeconds ? withSeconds(request, seconds) : request;
 }
 
 /** A tool that this installation lacks cannot be read by its declaration: only its name is compared. */

@@ -39,7 +39,7 @@ export const shellExec: CoreTool = defineTool({
   hints: {
     argv: 'e.g. ["npm", "test"]',
     cwd: 'relative to the workspace',
-    timeoutSeconds: `default ${defaultCommandSeconds}`,
+    timeoutSeconds: `default ${defaultCommandSeconds}, or less if less is granted`,
   },
   effects: ['private', 'mutating'],
   args: declared,
