@@ -34,7 +34,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   broker: {
     purpose: 'The only way out: secrets, egress, tool credentials. Nothing else holds a key.',
     mayImport: ['contracts', 'state', 'governance'],
-    mayLoad: ['node:dns', 'node:tls', 'htmlparser2'],
+    mayLoad: ['node:child_process', 'node:dns', 'node:tls', 'htmlparser2'],
   },
   models: {
     purpose: 'Every model call: route, call, account.',

@@ -6,6 +6,7 @@ import type { TenantId } from '../contracts/ids.ts';
 import { maskSecret } from '../governance/mask-secret.ts';
 import { writeFileAtomic } from '../state/atomic-file.ts';
 import { syncDirectory } from '../state/durable-dir.ts';
+import type { Keychain } from './keychain.ts';
 import { checkSecretFolder, makeSecretFolder, readSecretFile } from './secrets/secret-folder.ts';
 import { secretMeta, type Placement, type SecretMeta } from './secrets/secret-meta.ts';
 import { parseSecretValue } from './secrets/secret-value.ts';
@@ -35,25 +36,12 @@ export interface SecretView {
   readonly rotated?: string;
 }
 
-/** A store of the operating system. This build ships none: `noKeychain` stands in its place and says so. */
-export interface Keychain {
-  readonly name: string;
-  /** Why it cannot be used here; undefined when it can. */
-  readonly unavailable: string | undefined;
-  get(tenant: TenantId, name: string): Promise<string | undefined>;
-}
-
-export const noKeychain: Keychain = {
-  name: 'keychain',
-  unavailable: 'this build has no adapter for a keychain of the operating system; environment and files are used',
-  get: async () => undefined,
-};
-
 export interface SecretsOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Folders of a tenant, the first of them is written. Default: secretDirs of this user. */
   readonly dirs: (tenant: TenantId) => readonly string[];
+  /** Absent: none is asked. */
   readonly keychain?: Keychain;
 }
 
@@ -144,9 +132,9 @@ interface Found {
 async function findValue(options: SecretsOptions, tenant: TenantId, name: string): Promise<Found | undefined> {
   const fromEnv = tenant === 'default' ? options.env[name] : undefined;
   if (fromEnv !== undefined && fromEnv !== '') return { value: parseSecretValue(fromEnv), source: `env ${name}` };
-  const keychain = options.keychain ?? noKeychain;
-  const kept = keychain.unavailable === undefined ? await keychain.get(tenant, name) : undefined;
-  if (kept !== undefined) return { value: parseSecretValue(kept), source: keychain.name };
+  const { keychain } = options;
+  const kept = (await keychain?.unavailable()) === undefined ? await keychain?.get(tenant, name) : undefined;
+  if (kept !== undefined) return { value: parseSecretValue(kept), source: 'keychain' };
   for (const dir of options.dirs(tenant)) {
     const text = readSecretFile(dir, name);
     if (text !== undefined) return { value: parseSecretValue(text), source: path.join(dir, name) };
@@ -155,17 +143,20 @@ async function findValue(options: SecretsOptions, tenant: TenantId, name: string
 }
 
 async function lookup(options: SecretsOptions, tenant: TenantId, name: string): Promise<SecretLookup[]> {
-  const keychain = options.keychain ?? noKeychain;
   const env = options.env[name];
   return [
     tenant === 'default'
       ? { source: `env ${name}`, found: env !== undefined && env !== '' }
       : { source: `env ${name}`, found: false, note: 'the environment serves tenant default only' },
-    keychain.unavailable === undefined
-      ? { source: keychain.name, found: (await keychain.get(tenant, name)) !== undefined }
-      : { source: keychain.name, found: false, note: keychain.unavailable },
+    await lookInKeychain(options, tenant, name),
     ...options.dirs(tenant).map((dir) => ({ source: path.join(dir, name), found: readSecretFile(dir, name) !== undefined })),
   ];
+}
+
+async function lookInKeychain({ keychain }: SecretsOptions, tenant: TenantId, name: string): Promise<SecretLookup> {
+  const note = keychain === undefined ? 'none is asked here' : await keychain.unavailable();
+  if (note !== undefined) return { source: 'keychain', found: false, note: `skipped: ${note}` };
+  return { source: 'keychain', found: (await keychain?.get(tenant, name)) !== undefined };
 }
 
 function readMeta({ dirs }: SecretsOptions, tenant: TenantId, name: string): SecretMeta | undefined {

@@ -71,8 +71,12 @@ export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool,
     secrets: once(async () => {
       // Opening the home tells whether there is such a tenant.
       if (tenant !== 'default') await files.home();
-      const { openSecrets, secretDirs } = await import('../broker/secrets.ts');
-      return openSecrets({ env, clock: systemClock, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
+      const [{ openSecrets, secretDirs }, { openKeychain }] = await Promise.all([
+        import('../broker/secrets.ts'),
+        import('../broker/keychain.ts'),
+      ]);
+      const keychain = openKeychain({ env, platform: process.platform });
+      return openSecrets({ env, clock: systemClock, keychain, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
     broker: once(async () => await (await import('./open-broker.ts')).openBroker(app)),
     ...toolParts(base, files, { app: () => app, pool: once(async () => sandboxPool ?? stack.use(await ownPool())) }),

@@ -23,7 +23,7 @@ export const command: CliCommand = {
       .option('--header <name>', 'a request header that it may stand in (default: authorization)', collect, [])
       .option('--query <METHOD:PATH>', 'a query of exactly this method and path that it may stand in', collect, [])
       .option('--body <METHOD:PATH>', 'a body of exactly this method and path that it may stand in', collect, [])
-      .option('--value-elsewhere', 'only where it may go: the value comes from the environment')
+      .option('--value-elsewhere', 'only where it may go: the value comes from the environment or the keychain')
       .action(async (name: string, flags: SetFlags) => await set(context, name, flags));
     verb
       .command('list')
