@@ -86,6 +86,33 @@ test('time, output and memory of a command end it with a typed error, and the sa
 });
 
 test(
+  'a folder as the command sees it is where it starts, a time that nobody named is the granted one, and the record has both',
+  { skip },
+  async () => {
+    await using story = newShellStory({ agentYaml: `${fileGrants}  shell.exec: { cwd: ["sub/**"], seconds: 3 }\n` });
+    fs.mkdirSync(path.join(story.one.workspace, 'sub'));
+
+    const { finished, told } = await story.ask([
+      [sh('pwd', { cwd: '/workspace/sub' })],
+      [sh('sleep 300', { cwd: '/workspace/sub/' })],
+      [sh('pwd', { cwd: '/workspace' })],
+      [sh('pwd', { cwd: '/workspace/../sub' })],
+      [sh('pwd', { cwd: '/workspace/sub', timeoutSeconds: 4 })],
+    ]);
+
+    assert.equal(finished.code, 0, finished.stderr);
+    assert.match(told[0] ?? '', /exit code 0\]\n\/workspace\/sub$/m);
+    assert.match(told[1] ?? '', /killed after 3 seconds, its time limit/);
+    for (const text of told.slice(2)) assert.match(text, /was not done/);
+    const shown = await story.one.cli(['policy', 'explain', finished.json.run, '1.1', '--json']);
+    assert.match(shown.stdout, /cwd\\": ?\\"sub\\"/);
+    assert.match(shown.stdout, /timeoutSeconds\\": ?3}/);
+    const replayed = await story.one.cli(['runs', 'replay', finished.json.run, '--json']);
+    assert.equal(replayed.json.isIdentical, true, replayed.stdout);
+  },
+);
+
+test(
   'nothing of the host, the home or the agent can be read or changed, and nothing that acts on the host comes back',
   { skip },
   async () => {

@@ -28,6 +28,28 @@ test('a kept secret is masked in every answer, and hidden where an agent reads i
   assert.equal(fs.statSync(path.join(dir, 'user', 'secrets', 'default', 'API_KEY')).mode & 0o777, 0o600);
 });
 
+test('which tells every place where a value is looked for, and why the keychain was left out', (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-secrets-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const env = { PATH: process.env['PATH'], HOME: dir, CLAWHOLD_CONFIG_HOME: path.join(dir, 'user') };
+  const run = (args: readonly string[], input = ''): SpawnSyncReturns<string> =>
+    spawnSync(process.execPath, [main, ...args], { cwd: dir, env, input, encoding: 'utf8' });
+  run(['init']);
+  run(['secrets', 'set', 'API_KEY', '--host', 'api.example.org'], `${value}\n`);
+
+  const lookups = JSON.parse(run(['secrets', 'which', 'API_KEY', '--json']).stdout).lookups as {
+    source: string;
+    found: boolean;
+    note?: string;
+  }[];
+
+  assert.deepEqual(
+    lookups.map(({ found }) => found),
+    [false, false, true],
+  );
+  if (process.platform === 'linux') assert.match(lookups[1]?.note ?? '', /^skipped: this process has no session bus/);
+});
+
 test('a secret without a host, with a bad value or with an unknown name is refused in one sentence with exit 2', (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-secrets-'));
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
