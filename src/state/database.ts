@@ -125,12 +125,15 @@ function versionOf(connection: DatabaseSync): number {
   return (connection.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
 }
 
+/** Nothing of it is synced, whatever the mode. */
+const isReading = /^SELECT /;
+
 function wrap(connection: DatabaseSync, file: string): Database {
   const statements = new Map<string, StatementSync>();
   const wal = openWal(file);
   const sync = syncMode(connection);
   const prepared = (sql: string): StatementSync => {
-    sync.set();
+    if (!isReading.test(sql)) sync.set();
     let statement = statements.get(sql);
     if (statement === undefined) statements.set(sql, (statement = connection.prepare(sql)));
     return statement;
