@@ -22,8 +22,10 @@ export async function* readWholeLines(file: string, offset: number): AsyncGenera
   try {
     let rest = Buffer.alloc(0);
     let at = offset;
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, at + rest.length);
+    const { size } = await handle.stat();
+    while (at + rest.length < size) {
+      const wanted = Math.min(chunkBytes, size - at - rest.length);
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(wanted), 0, wanted, at + rest.length);
       if (bytesRead === 0) return;
       const bytes = rest.length === 0 ? buffer.subarray(0, bytesRead) : Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
       let start = 0;
