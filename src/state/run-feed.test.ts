@@ -200,3 +200,49 @@ test('a signal ends a listener and leaves nothing behind', async (t) => {
   assert.equal(await waiting, undefined);
   assert.equal(feed.followed, 0);
 });
+
+test('whoever waits for a run of this process is told its end without a journal, and nothing is kept of any', async (t) => {
+  const { feed, rows } = open(t);
+
+  for (let count = 0; count < 20; count += 1) {
+    const run = { tenant: parseTenantId('default'), run: newRunId(Date.now()) };
+    rows.set(run.run, { state: 'running', reason: '' });
+    const waiting = [1, 2].map(async () => await feed.waitUntilSettled(run, never));
+    assert.equal(feed.followed, 1);
+    feed.publish(run, { type: 'turn', turn: 1 });
+    feed.publish(run, { type: 'run.ended', state: 'done', reason: 'it ended', output: 'the output' });
+
+    assert.deepEqual(
+      await Promise.all(waiting),
+      [1, 2].map(() => ({ state: 'done', reason: 'it ended', output: 'the output' })),
+    );
+    assert.equal(feed.followed, 0);
+  }
+});
+
+test('the end of a run that another process works on is read when its row has it, or when nothing is heard for long', async (t) => {
+  for (const state of ['done', 'running'] as const) {
+    const { feed, run, rows, write } = open(t);
+    rows.set(run.run, { state: 'running', reason: '' });
+    const keepAlive = setTimeout(() => {}, 60_000);
+    const waiting = feed.waitUntilSettled(run, never);
+    write({ kind: 'accepted' }, end('done'));
+    rows.set(run.run, { state, reason: '' });
+
+    assert.deepEqual([(await waiting)?.state, (await waiting)?.output], ['done', 'the output']);
+    clearTimeout(keepAlive);
+    assert.equal(feed.followed, 0);
+  }
+});
+
+test('a signal ends the waiting for a run that nobody ends', async (t) => {
+  const { feed, run, rows } = open(t);
+  rows.set(run.run, { state: 'running', reason: '' });
+  const stop = new AbortController();
+  const waiting = feed.waitUntilSettled(run, stop.signal);
+  stop.abort();
+
+  assert.equal(await waiting, undefined);
+  assert.equal(await feed.waitUntilSettled(run, stop.signal), undefined);
+  assert.equal(feed.followed, 0);
+});

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import type { RunId, TenantId } from '../contracts/ids.ts';
 import type { FeedEvent, RunFeed } from '../contracts/run-feed.ts';
-import { terminalStates } from '../contracts/run.ts';
+import { terminalStates, type RunState } from '../contracts/run.ts';
+import { openEndWaiters, type EndWaiters } from './feed/end-waiters.ts';
 import { openJournalReader, type RunEnd } from './feed/journal-events.ts';
 import { JournalTail } from './feed/journal-tail.ts';
 import type { Home } from './home.ts';
@@ -19,12 +20,14 @@ export interface RunRef {
   readonly run: RunId;
 }
 
-/** What a worker of this process tells while a run goes on; of these, only parts of a text are not in the journal. */
-export interface LiveEvent {
+/**
+ * What a worker of this process tells while a run goes on; of these, only parts of a text are not in the journal.
+ * `run.ended` comes last, when journal and row hold the end.
+ */
+export interface LiveEvent extends Partial<RunEnd> {
   readonly type: string;
   readonly turn?: number;
   readonly delta?: string;
-  readonly reason?: string;
 }
 
 export interface OpenRunFeed extends RunFeed, Disposable {
@@ -57,12 +60,18 @@ interface LiveTurn {
 export function openRunFeed(ctx: RunFeedContext): OpenRunFeed {
   const tails = new Map<RunId, JournalTail>();
   const turns = new Map<RunId, LiveTurn>();
+  const ends = openEndWaiters();
   return {
     follow: (run, afterSeq, signal) => follow(ctx, tails, { run, afterSeq, signal }),
-    publish: (run, event) => publish(tails.get(run.run), turns, { run, event }),
-    waitUntilSettled: async (run, signal) => await waitUntilSettled(ctx, tails, { run, signal }),
+    publish: (run, event) => {
+      publish(tails.get(run.run), turns, { run, event });
+      const { type, state, reason = '', output = '', totals } = event;
+      if (type === 'run.ended' && state !== undefined)
+        ends.tell(run.run, { state, reason, output, ...(totals === undefined ? {} : { totals }) });
+    },
+    waitUntilSettled: async (run, signal) => await waitUntilSettled({ ctx, tails, ends }, { run, signal }),
     get followed() {
-      return tails.size;
+      return tails.size + ends.size;
     },
     [Symbol.dispose]: () => {
       for (const tail of tails.values()) tail[Symbol.dispose]();
@@ -70,6 +79,12 @@ export function openRunFeed(ctx: RunFeedContext): OpenRunFeed {
       turns.clear();
     },
   };
+}
+
+interface Listening {
+  readonly ctx: RunFeedContext;
+  readonly tails: Map<RunId, JournalTail>;
+  readonly ends: EndWaiters;
 }
 
 interface Following {
@@ -113,11 +128,13 @@ async function* follow(
   }
 }
 
+/** A worker of this process tells the end, and costs no look at the disk; what others work on is read when its row has ended. */
 async function waitUntilSettled(
-  ctx: RunFeedContext,
-  tails: Map<RunId, JournalTail>,
+  { ctx, tails, ends }: Listening,
   { run, signal }: Omit<Following, 'afterSeq'>,
 ): Promise<RunEnd | undefined> {
+  const told = await ends.wait(run.run, { signal, isOver: () => isSettled(ctx.runs.get(run.run)?.state) });
+  if (told !== undefined || signal.aborted) return told;
   using listening = listenTo(ctx, tails, run);
   const { tail } = listening;
   await tail.refresh();
@@ -126,6 +143,11 @@ async function waitUntilSettled(
     await tail.changed(signal);
   }
   return undefined;
+}
+
+/** A run that nobody knows has no row to wait for. */
+function isSettled(state: RunState | undefined): boolean {
+  return state === undefined || state === 'waiting' || terminalStates.has(state);
 }
 
 function listenTo(

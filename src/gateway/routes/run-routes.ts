@@ -94,7 +94,13 @@ export const showRun: Route = defineRoute({
     const row = findRun(ctx, call.tenant, call.params.run);
     const waitMs = (call.query.wait ?? 0) * 1000;
     if (waitMs === 0 || isSettled(row.state)) return json(describeRun(ctx, row));
-    return json(describeRun(ctx, await settledRow(ctx, row, AbortSignal.any([call.signal, AbortSignal.timeout(waitMs)]))));
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), waitMs);
+    try {
+      return json(describeRun(ctx, await settledRow(ctx, row, AbortSignal.any([call.signal, stop.signal]))));
+    } finally {
+      clearTimeout(timer);
+    }
   },
 });
 
