@@ -75,6 +75,19 @@ test('sabotage: without the claim in the database a slot is taken twice', async 
   assert.deepEqual([first.length, again.length, third.length, broken.length], [1, 0, 0, 1]);
 });
 
+test('starts by hand of one job are bounded, and those that wait cost other jobs nothing', async () => {
+  await using world = await openWorld({ admit: async () => Promise.reject(new RetryableError('test.full', 'later')) });
+  const row = await addJob(world.ctx, human, { job: jobOf({ when: { every: '9999d' }, mode: 'main' }) });
+  const other = await addJob(world.ctx, human, { job: jobOf({ id: 'other', when: { every: '9999d' }, mode: 'main' }) });
+  for (let start = 0; start < 100; start += 1) world.schedules.startManual(row, world.nowMs);
+
+  assert.throws(() => world.schedules.startManual(row, world.nowMs), { code: 'state.starts-wait', remedy: 'retry' });
+  world.schedules.startManual(other, world.nowMs);
+
+  assert.deepEqual([world.schedules.unadmitted(row).length, world.schedules.unadmitted(other).length], [100, 1]);
+  assert.equal(world.schedules.unadmitted().length, 101);
+});
+
 test('a crash between the slot and its run is completed at the next start, with the same key', async () => {
   await using world = await openWorld();
   await addJob(world.ctx, human, { job: jobOf({ when: { every: '1m' } }) });

@@ -1,3 +1,4 @@
+import { RetryableError } from '../contracts/errors.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import { canonicalJson } from '../contracts/json.ts';
 import type { Database, SqlValue } from './database.ts';
@@ -55,14 +56,15 @@ export interface Schedules {
    * has started before are not among them.
    */
   claim(row: JobRow, claim: Claim): FiringRow[];
+  /** @throws RetryableError when so many starts of the job wait already: whoever repeats it must not fill the database. */
   startManual(row: JobRow, nowMs: number): FiringRow;
   firing(key: FiringKey): FiringRow | undefined;
   /** Newest slot first. */
   history(filter: HistoryFilter): FiringRow[];
-  /** Started by now, and nobody knows of a run yet; oldest first. */
-  unadmitted(startedBeforeMs: number): FiringRow[];
-  /** Started, with a run that has not been seen to end; oldest first. */
-  open(): FiringRow[];
+  /** Started, and nobody knows of a run yet; of all jobs or of one; oldest first. */
+  unadmitted(job?: Pick<JobRow, 'tenant' | 'id'>): FiringRow[];
+  /** Started, with a run that has not been seen to end; of all jobs or of one; oldest first. */
+  open(job?: Pick<JobRow, 'tenant' | 'id'>): FiringRow[];
   update(key: FiringKey, patch: FiringPatch): boolean;
   noteRequest(key: FiringKey, request: NonNullable<FiringRow['request']>): void;
   /** An index of what is seen: cheap, and lost by a power failure at worst. */
@@ -74,6 +76,8 @@ export type FiringPatch = Partial<Pick<FiringRow, 'state' | 'reason' | 'endedMs'
 
 /** So many firings of a job are kept. */
 const keptFirings = 1000;
+/** So many starts by hand of a job wait for their runs. */
+const maxManual = 100;
 const jobColumns = 'tenant, id, agent, origin, definition, created_ms, anchor_ms, next_ms, due_ms, pause_reason, deaths';
 const isKey = 'tenant = ? AND job = ? AND slot_ms = ? AND is_manual = ?';
 
@@ -138,6 +142,7 @@ function firingMethods(database: Database): Omit<Schedules, JobMethods | TimeMet
     claim: (row, claim) => database.transact(() => claimSlots(database, row, claim)),
     startManual: (row, nowMs) =>
       database.transact(() => {
+        refuseFull(row, startedFirings(database, 'run IS NULL', row).length);
         let slotMs = nowMs;
         const keyAt = (): FiringKey => ({ tenant: row.tenant, job: row.id, slotMs, isManual: true });
         while (!insertFiring(database, row, { slotMs, state: 'started', reason: '', isManual: true, nowMs })) slotMs += 1;
@@ -145,18 +150,29 @@ function firingMethods(database: Database): Omit<Schedules, JobMethods | TimeMet
       }),
     firing,
     history: (filter) => history(database, filter),
-    unadmitted: (startedBeforeMs) =>
-      database
-        .all(`SELECT * FROM schedule_firings WHERE state = 'started' AND run IS NULL AND started_ms <= ? ORDER BY slot_ms`, startedBeforeMs)
-        .map(parseFiring),
-    open: () =>
-      database.all(`SELECT * FROM schedule_firings WHERE state = 'started' AND run IS NOT NULL ORDER BY slot_ms`).map(parseFiring),
+    unadmitted: (job) => startedFirings(database, 'run IS NULL', job),
+    open: (job) => startedFirings(database, 'run IS NOT NULL', job),
     update: (key, patch) => updateFiring(database, key, patch),
     noteRequest: (key, request) =>
       void database.run(`UPDATE schedule_firings SET request = ? WHERE ${isKey}`, JSON.stringify(request), ...keyValues(key)),
     noteOwner: (key, owner) =>
       void database.relaxed(() => database.run(`UPDATE schedule_firings SET owner = ? WHERE ${isKey}`, owner, ...keyValues(key))),
   };
+}
+
+/** Of one job it reads that job's rows alone: however many another one has, this costs the same. */
+function startedFirings(database: Database, condition: string, job: Pick<JobRow, 'tenant' | 'id'> | undefined): FiringRow[] {
+  const sql = (more: string): string => `SELECT * FROM schedule_firings WHERE state = 'started' AND ${condition} ${more} ORDER BY slot_ms`;
+  const rows = job === undefined ? database.all(sql('')) : database.all(sql('AND tenant = ? AND job = ?'), job.tenant, job.id);
+  return rows.map(parseFiring);
+}
+
+function refuseFull({ id }: JobRow, waiting: number): void {
+  if (waiting < maxManual) return;
+  throw new RetryableError(
+    'state.starts-wait',
+    `The job ${id} is not started again, because ${waiting} starts of it wait for their runs. Try again when some of them have begun.`,
+  );
 }
 
 function jobValues(row: JobRow): SqlValue[] {

@@ -28,7 +28,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   const item = redactedItem(ctx, given);
   const agent = await agentOfItem(ctx, item);
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
-  const model = await ctx.openModel(item.model ?? agent.config.model ?? ctx.defaultModel);
+  const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
@@ -59,6 +59,19 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
     intents: new Map(),
     signal,
   });
+}
+
+/**
+ * A person at this machine may run what they like. Who asks from outside may choose among models whose price is known:
+ * with another one the day's money would bound nothing.
+ */
+async function modelOf(ctx: WorkerContext, { model: wanted, door }: RunItem, own: string | undefined): Promise<ModelClient> {
+  const model = await ctx.openModel(wanted ?? own);
+  if (door === 'cli' || wanted === undefined || wanted === own || model.facts.hasPrice) return model;
+  throw new FixRequestError(
+    'worker.unpriced-model',
+    `The run does not start with ${model.facts.model}, because that model has no price in llm.yaml, so no quota of money could bound it. Leave "model" out, or have its operator add the price.`,
+  );
 }
 
 function tellUnpriced(ctx: WorkerContext, { facts }: ModelClient): void {

@@ -27,7 +27,7 @@ export async function admitWaiting(
   ctx: SchedulerContext,
   { nowMs, isFirst }: { readonly nowMs: number; readonly isFirst: boolean },
 ): Promise<void> {
-  for (const firing of ctx.schedules.unadmitted(Number.MAX_SAFE_INTEGER)) {
+  for (const firing of ctx.schedules.unadmitted()) {
     if (!isFirst && !firing.isManual && Math.abs(nowMs - firing.startedMs) < abandonedMs) continue;
     const row = ctx.schedules.get(firing.tenant, firing.job);
     if (row === undefined)
@@ -62,29 +62,22 @@ function withoutRuns({ run, merged, missed, next }: FiringPlan, nowMs: number): 
 /** One session holds one run at a time. With `missed: all` slots wait for it, else they are missed. */
 function isHeldUp(ctx: SchedulerContext, row: JobRow): boolean {
   if (row.job.mode !== 'main') return false;
-  const waiting = ctx.schedules.unadmitted(Number.MAX_SAFE_INTEGER).filter((firing) => isOf(row, firing)).length;
+  const waiting = ctx.schedules.unadmitted(row).length;
   return row.job.missed === 'all' ? waiting >= maxWaiting : waiting > 0 || isAtWork(ctx, row);
-}
-
-function isOf(row: JobRow, firing: FiringRow): boolean {
-  return firing.tenant === row.tenant && firing.job === row.id;
 }
 
 function isAtWork(ctx: SchedulerContext, row: JobRow): boolean {
   const active: ReadonlySet<string> = new Set(['accepted', 'running']);
   return ctx.schedules
-    .open()
-    .some((firing) => isOf(row, firing) && active.has(firing.run === undefined ? '' : (ctx.runs.get(firing.run)?.state ?? 'accepted')));
+    .open(row)
+    .some((firing) => active.has(firing.run === undefined ? '' : (ctx.runs.get(firing.run)?.state ?? 'accepted')));
 }
 
 function mustWait(ctx: SchedulerContext, row: JobRow, firing: FiringRow): boolean {
   if (row.job.mode !== 'main') return false;
   const isBehind = ctx.schedules
-    .unadmitted(Number.MAX_SAFE_INTEGER)
-    .some(
-      (other) =>
-        isOf(row, other) && (other.slotMs < firing.slotMs || (other.slotMs === firing.slotMs && !other.isManual && firing.isManual)),
-    );
+    .unadmitted(row)
+    .some((other) => other.slotMs < firing.slotMs || (other.slotMs === firing.slotMs && !other.isManual && firing.isManual));
   return isBehind || isAtWork(ctx, row);
 }
 
