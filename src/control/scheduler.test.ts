@@ -88,6 +88,21 @@ test('starts by hand of one job are bounded, and those that wait cost other jobs
   assert.equal(world.schedules.unadmitted().length, 101);
 });
 
+test('a crowd of jobs of one tenant does not keep those of another waiting', async () => {
+  await using world = await openWorld();
+  const crowd = Array.from({ length: 60 }, (_, index) => jobOf({ id: `job-${index}`, tenant: 'acme', when: { every: '1m' } }));
+  for (const job of crowd) await addJob(world.ctx, human, { job });
+  await addJob(world.ctx, human, { job: jobOf({ when: { every: '1m' } }) });
+
+  world.nowMs += minute;
+  await world.scheduler.tick();
+
+  assert.equal(world.firings('nightly').length, 1);
+  assert.equal(world.admitted.length, 51);
+  await world.scheduler.tick();
+  assert.equal(world.admitted.length, 61);
+});
+
 test('a crash between the slot and its run is completed at the next start, with the same key', async () => {
   await using world = await openWorld();
   await addJob(world.ctx, human, { job: jobOf({ when: { every: '1m' } }) });

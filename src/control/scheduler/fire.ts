@@ -11,9 +11,13 @@ const abandonedMs = 5_000;
 /** So many slots of a job of mode `main` wait for the run before them. */
 const maxWaiting = 100;
 
-/** Takes the due slots of every job, and asks for their runs. One job's trouble is no other's. */
+/** So many jobs of a tenant fire in one round: the rest of a crowd comes in the next, after everybody else's. */
+const maxInRound = 50;
+
+/** Takes the due slots of every job, and asks for their runs. One job's trouble is no other's, nor one tenant's. */
 export async function fireDue(ctx: SchedulerContext, nowMs: number): Promise<void> {
-  for (const row of ctx.schedules.due(nowMs)) {
+  const tenants = Map.groupBy(ctx.schedules.due(nowMs), ({ tenant }) => tenant);
+  for (const row of [...tenants.values()].flatMap((rows) => rows.slice(0, maxInRound))) {
     await told(ctx, row, async () => {
       const plan = planFirings(timingOf(row), nowMs);
       const firings = ctx.schedules.claim(row, isHeldUp(ctx, row) ? withoutRuns(plan, nowMs) : claimOf(plan, nowMs));
