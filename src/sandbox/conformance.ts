@@ -11,16 +11,15 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limitTests } from './fixtures/limit-cases.ts';
-import { refusedCalls, refusedLines } from './fixtures/attack-cases.ts';
+import { attackTests } from './fixtures/attack-tests.ts';
+import { maskTests } from './fixtures/mask-tests.ts';
 import { SandboxGoneError, SandboxRequestError, SandboxUnavailableError } from './sandbox-error.ts';
 import type { ExecOptions, ExecResult, Sandbox, SandboxDriver, SandboxLimits, SandboxSpec } from './sandbox.ts';
 
@@ -368,187 +367,14 @@ export function sandboxConformance(options: ConformanceOptions): void {
     assert.deepEqual(readdirSync(workspace), ['attack']);
   });
 
-  // Attacks.
-
-  for (const name of refusedCalls) {
-    check(`the system call attack ${name} is refused`, async (t) => {
-      const { run } = await place(t, { limits: { openFiles: 256 } });
-
-      const result = await run(['./attack', name]);
-
-      assert.ok(result.exitCode === 1, `${result.exitCode} ${text(result.stdout)} ${text(result.stderr)}`);
-    });
-  }
-
-  check('nothing outside the workspace can be written, and nothing of the machine be reached', async (t) => {
-    const { sh } = await place(t);
-
-    for (const [name, line] of refusedLines) assert.notEqual((await sh(line)).exitCode, 0, name);
-  });
-
-  check('no file of the host outside the workspace can be seen', async (t) => {
-    const host = mkdtempSync(path.join(tmpdir(), 'secret-'));
-    t.after(() => rmSync(host, { recursive: true }));
-    chmodSync(host, 0o755);
-    writeFileSync(path.join(host, 'file'), 'host secret', { mode: 0o666 });
-    const { sh, workspace } = await place(t);
-    if (options.owner !== undefined) symlinkSync(host, path.join(workspace, 'link'));
-
-    const found = await sh(
-      `cat ${host}/file link/file /proc/*/root${host}/file /proc/*/cwd${host}/file; ln ${host}/file hard; echo x >> ${host}/file; ls /root /home /host; cat /etc/shadow`,
-    );
-
-    assert.equal(text(found.stdout), '');
-    assert.equal(readFileSync(path.join(host, 'file'), 'utf8'), 'host secret');
-  });
-
-  check('no process of the host can be seen or signalled', async (t) => {
-    const { sh } = await place(t);
-
-    const seen = await sh(`for p in /proc/[0-9]*; do tr "\\0" " " < $p/cmdline; done; kill -9 ${process.pid}`);
-
-    assert.notEqual(seen.exitCode, 0);
-    assert.doesNotMatch(text(seen.stdout), /node|conmon|init/);
-  });
-
-  check('only descriptors 0, 1 and 2 are open', async (t) => {
-    const { run } = await place(t);
-
-    assert.equal(text((await run(['./attack', 'list-fds'])).stdout).trim(), '0 1 2');
-  });
-
-  check('there is no network: not the loopback of the host, not the metadata address, not an abstract socket', async (t) => {
-    const server = net.createServer().listen(0, '127.0.0.1');
-    const abstract = net.createServer().listen('\0clawhold-conformance');
-    t.after(() => [server.close(), abstract.close()]);
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as net.AddressInfo;
-    const { run, sh } = await place(t);
-
-    for (const argv of [
-      ['tcp', '127.0.0.1', String(port)],
-      ['tcp', '169.254.169.254', '80'],
-      ['tcp', '192.0.2.2', '22'],
-      ['tcp', '1.1.1.1', '53'],
-      ['abstract', 'clawhold-conformance'],
-    ]) {
-      assert.equal((await run(['./attack', ...argv])).exitCode, 1, argv.join(' '));
-    }
-    assert.doesNotMatch(text((await sh('cat /proc/net/dev')).stdout), /eth|ens|wlan|veth/);
-  });
-
-  check('the egress folder is the only way out, and cannot be written', async (t) => {
-    const egressSocketDir = mkdtempSync(path.join(tmpdir(), 'egress-'));
-    chmodSync(egressSocketDir, 0o755);
-    const server = net.createServer((socket) => socket.end()).listen(path.join(egressSocketDir, 'proxy.sock'));
-    t.after(() => [server.close(), rmSync(egressSocketDir, { recursive: true, force: true })]);
-    await new Promise((resolve) => server.once('listening', resolve));
-    chmodSync(path.join(egressSocketDir, 'proxy.sock'), 0o777);
-    const { run, sh } = await place(t, { network: { egressSocketDir } });
-
-    assert.equal((await run(['./attack', 'unix', '/run/egress/proxy.sock'])).exitCode, 0);
-    assert.notEqual((await sh('rm /run/egress/proxy.sock || echo x > /run/egress/y')).exitCode, 0);
-  });
-
-  check('a set-user-id program of root has no effect', async (t) => {
-    const { workspace, run, sh } = await place(t);
-    const program = path.join(workspace, 'as-root');
-    writeFileSync(program, readFileSync(attacks));
-    chownSync(program, 0, 0);
-    chmodSync(program, 0o6755);
-
-    assert.equal((await run(['./as-root', 'setuid'])).exitCode, 1);
-    assert.notEqual(
-      text((await sh('cp attack own; chmod 6755 own; ./own setuid; id -u')).stdout)
-        .trim()
-        .split('\n')
-        .at(-1),
-      '0',
-    );
-  });
-
-  maskTests({ check, place, make, options, fresh: () => newWorkspace(options.owner, attacks) });
+  attackTests({ check, place, owner: options.owner, attacks });
+  maskTests({ check, place, make, owner: options.owner, fresh: () => newWorkspace(options.owner, attacks) });
   limitTests({ check, place, driver });
 }
 
 export interface Suite {
   readonly check: (sentence: string, body: (t: TestContext) => Promise<void>) => void;
   readonly place: (t: TestContext, change?: Partial<SandboxSpec>) => Promise<Place>;
-}
-
-interface MaskSuite extends Suite {
-  readonly make: (file: string, content: string) => void;
-  readonly options: ConformanceOptions;
-  readonly fresh: () => string;
-}
-
-function maskTests({ check, place, make, options, fresh }: MaskSuite): void {
-  check('masked paths cannot be changed or seen, although they do not exist yet, and leave no trace', async (t) => {
-    const { workspace, sandbox, sh } = await place(t, { masks: [{ path: 'policy.yaml', mode: 'hidden' }] });
-
-    for (const line of [
-      'mkdir .clawhold',
-      'echo x > .clawhold',
-      'rm -rf .clawhold; mkdir .clawhold',
-      'mv .clawhold y; mkdir .clawhold',
-      'ln -s /tmp .clawhold',
-      'echo x > policy.yaml',
-    ]) {
-      assert.notEqual((await sh(line)).exitCode, 0, line);
-    }
-    await sandbox.stop();
-
-    assert.deepEqual(readdirSync(workspace), ['attack']);
-  });
-
-  check('masked paths that exist are hidden or read-only, under any name', async (t) => {
-    const { workspace } = prepareRepository();
-    const { sh } = await place(t, { workspace });
-
-    assert.equal(text((await sh('cat .clawhold/secret .git/config')).stdout), '[core]\n\tbare = false\n');
-    for (const line of [
-      'echo x > .git/config',
-      'rm .git/config',
-      'mv .git/config .git/c',
-      'echo x > .git/hooks/post-checkout',
-      'rm -rf .git/hooks',
-      'mv .git old && mkdir -p .git/hooks && echo x > .git/hooks/post-checkout',
-      'rm -rf .git; mkdir -p .git/hooks && echo x > .git/hooks/x',
-      'ln .git/config c && echo x > c',
-    ]) {
-      assert.notEqual((await sh(line)).exitCode, 0, line);
-    }
-    assert.equal(readFileSync(path.join(workspace, '.git/config'), 'utf8'), '[core]\n\tbare = false\n');
-    assert.deepEqual(readdirSync(path.join(workspace, '.git/hooks')), []);
-    assert.equal(readFileSync(path.join(workspace, '.clawhold/secret'), 'utf8'), 'S');
-  });
-
-  function prepareRepository(): { workspace: string } {
-    const workspace = fresh();
-    make(path.join(workspace, '.git/config'), '[core]\n\tbare = false\n');
-    make(path.join(workspace, '.git/HEAD'), 'ref: refs/heads/main\n');
-    mkdirSync(path.join(workspace, '.git/hooks'));
-    if (options.owner !== undefined) chownSync(path.join(workspace, '.git/hooks'), options.owner, options.owner);
-    make(path.join(workspace, '.clawhold/secret'), 'S');
-    return { workspace };
-  }
-
-  check('a repository that a command makes can be used, and nothing in it acts on the host', async (t) => {
-    const { workspace, sandbox, sh } = await place(t);
-
-    const made = await sh(
-      'mkdir -p .git/hooks .git/objects .git/refs && echo "ref: refs/heads/main" > .git/HEAD && printf "[core]\\n\\tbare = false\\n\\tfsmonitor = /tmp/evil\\n" > .git/config && echo evil > .git/hooks/post-checkout && mkdir -p sub && cp -r .git sub/.git',
-    );
-    const between = await sh('test -e .git/HEAD && test ! -e .git/hooks/post-checkout');
-    await sandbox.stop();
-
-    assert.deepEqual(made.removed.filter((name) => !name.startsWith('sub')).toSorted(), ['.git/config', '.git/hooks']);
-    assert.equal(between.exitCode, 0);
-    for (const repository of ['.git', 'sub/.git']) {
-      assert.equal(readFileSync(path.join(workspace, repository, 'config'), 'utf8'), '[core]\n\tbare = false\n');
-      assert.equal(existsSync(path.join(workspace, repository, 'hooks/post-checkout')), false);
-    }
-  });
 }
 
 function findGroups(id: string): string[] {
