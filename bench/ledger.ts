@@ -77,8 +77,8 @@ async function benchAppend(): Promise<void> {
   const raw: number[] = [];
   const many: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    raw.push(await rawAppends(150, 420));
-    alone.push(await appends(ledger, 1, 150));
+    raw.push(await rawAppends(600, 420));
+    alone.push(await appends(ledger, 1, 600));
     many.push(await appends(ledger, 32, 400));
   }
   await ledger[Symbol.asyncDispose]();
