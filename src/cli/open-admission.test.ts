@@ -7,6 +7,8 @@ import { parseAgentId, parseTenantId } from '../contracts/ids.ts';
 import { silentLog } from '../contracts/log.ts';
 import type { Principal } from '../contracts/principal.ts';
 import { admit } from '../control/admit.ts';
+import { admittedOr } from '../gateway/admission-reply.ts';
+import type { RequestRefusedError } from '../gateway/request-refused-error.ts';
 import { systemClock } from '../contracts/clock.ts';
 import { createHome } from '../state/home.ts';
 import { openQueue } from '../state/open-queue.ts';
@@ -45,4 +47,51 @@ test('admission on a real installation follows its files: agent, policy, quota a
   await ask();
 
   assert.deepEqual(codes, ['admitted', 'control.agent-invalid', 'admitted', 'control.agent-invalid', 'control.unknown-agent']);
+});
+
+test('a request over HTTP may name the agent’s model, the configuration’s and those of llm.yaml with a price; any other is 403', async () => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'admission-'));
+  const home = createHome(root);
+  await makeAgent(home, { tenant: parseTenantId('default'), agent: main, template: 'scribe' });
+  fs.appendFileSync(path.join(home.agentDir(parseTenantId('default'), main), 'agent.yaml'), 'model: scripted/hello\n');
+  fs.writeFileSync(path.join(home.dir, 'clawhold.yaml'), 'version: 1\nmodel: openai/gpt-4o-mini\n');
+  const models = '{ openai/gpt-4o: {}, openai/new: { contextTokens: 1000 }, openai/dear: { inputPer1M: 1, outputPer1M: 2 } }';
+  fs.writeFileSync(path.join(home.dir, 'llm.yaml'), `version: 1\nproviders: {}\nmodels: ${models}\n`);
+  const env = { CLAWHOLD_CONFIG_HOME: path.join(root, 'user'), OPENAI_API_KEY: 'made-up', MISTRAL_API_KEY: 'made-up' };
+  await using app = wire({ env, cwd: root });
+  await using queue = await openQueue({ driver: 'sqlite', file: path.join(home.dir, 'queue.db'), clock: systemClock });
+  const ctx = openAdmission({ home, database: await app.database(), queue, clock: systemClock, log: silentLog, appOf: () => app });
+  const principal: Principal = { kind: 'service', id: 'tok_1', tenant: parseTenantId('default'), roles: ['submitter'] };
+  const named = [
+    'scripted/hello',
+    'openai/gpt-4o-mini',
+    'openai/gpt-4o',
+    'openai/new',
+    'openai/dear',
+    'mistral/codestral-2501',
+    'scripted/demo',
+  ];
+
+  const answers = await Promise.all(
+    named.map(async (model) => {
+      const admission = await admit(ctx, principal, { agent: main, input: 'hello', door: 'http', model });
+      try {
+        return [model, admittedOr(admission).isNew];
+      } catch (error) {
+        const { status, code } = error as RequestRefusedError;
+        return [model, `${status} ${code}`];
+      }
+    }),
+  );
+
+  assert.deepEqual(Object.fromEntries(answers), {
+    'scripted/hello': true,
+    'openai/gpt-4o-mini': true,
+    'openai/gpt-4o': true,
+    'openai/new': '403 control.model-unpriced',
+    'openai/dear': true,
+    // Priced, and the environment has its key: nobody wrote it down.
+    'mistral/codestral-2501': '403 control.model-not-allowed',
+    'scripted/demo': '403 control.model-not-allowed',
+  });
 });

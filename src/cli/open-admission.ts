@@ -5,6 +5,7 @@ import type { Log } from '../contracts/log.ts';
 import { createMemo } from '../contracts/memo.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import type { AdmitContext } from '../control/admit.ts';
+import type { ModelChoices } from '../control/request-model.ts';
 import { openTurns } from '../control/turns.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
@@ -28,7 +29,7 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly log: Log;
   /** The installation as that tenant sees it. */
-  readonly appOf: (tenant: TenantId) => Pick<App, 'policyFiles' | 'redactor'>;
+  readonly appOf: (tenant: TenantId) => Pick<App, 'config' | 'llm' | 'model' | 'policyFiles' | 'redactor'>;
   readonly maxDeliveries?: number;
   readonly metrics?: Metrics;
 }
@@ -46,6 +47,7 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
     stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
     redact: async (tenant, text) => (await appOf(tenant).redactor()).text(text),
     prepare: preparer(parts),
+    models: async (tenant, agent) => await modelChoices(parts, tenant, agent),
     ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
     ...(metrics === undefined ? {} : { metrics }),
   };
@@ -68,5 +70,16 @@ function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare
     const policy = snapshot.hash;
     compiled.set(name, { texts, policy });
     return { policy };
+  };
+}
+
+async function modelChoices({ home, appOf }: AdmissionParts, tenant: TenantId, agent: AgentId): Promise<ModelChoices> {
+  const app = appOf(tenant);
+  const [loaded, config, llm] = await Promise.all([loadAgent(home, { tenant, agent }), app.config(), app.llm()]);
+  const written = [loaded.config.model, config.model, ...Object.keys(llm?.models ?? {})];
+  return {
+    own: loaded.config.model ?? config.model,
+    allowed: [...new Set(written.filter((model) => model !== undefined))],
+    hasPrice: async (model) => (await app.model(model)).facts.hasPrice,
   };
 }

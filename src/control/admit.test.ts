@@ -61,6 +61,7 @@ async function newWorld(config: Omit<TenantConfig, 'version'> = {}, change: Part
       if (agent !== main) throw new FixRequestError('worker.unknown-agent', `There is no agent in ${home.dir}.`);
       return { policy: sha256('policy') };
     },
+    models: async () => ({ own: 'a/b', allowed: ['a/b', 'a/default', 'a/free'], hasPrice: async (model) => model === 'a/default' }),
     ...change,
   };
   const world: World = {
@@ -124,6 +125,46 @@ test('an admitted run is on the queue with everything a worker needs, and listed
   });
   assert.equal(world.runs.get(run)?.state, 'accepted');
   assert.equal(world.ctx.stores(acme).sessions.get(session)?.agent, main);
+});
+
+test('a request chooses among the models that a human wrote down and that have a price, and nothing of a refused one is put', async () => {
+  await using world = await newWorld();
+  const named = ['a/b', 'a/default', 'a/free', 'a/dear', 'A/B', 'a/b ', '', 'toString', '__proto__/x'];
+
+  const codes = await Promise.all(named.map(async (model) => [model, await codeOf(admit(world.ctx, principal(), ask({ model })))]));
+
+  assert.deepEqual(Object.fromEntries(codes), {
+    'a/b': 'admitted',
+    'a/default': 'admitted',
+    'a/free': 'control.model-unpriced',
+    'a/dear': 'control.model-not-allowed',
+    'A/B': 'control.model-not-allowed',
+    'a/b ': 'control.model-not-allowed',
+    '': 'control.model-not-allowed',
+    toString: 'control.model-not-allowed',
+    '__proto__/x': 'control.model-not-allowed',
+  });
+  assert.equal(
+    (await world.queue.counts({ tenant: acme })).reduce((sum, { ready }) => sum + ready, 0),
+    2,
+  );
+  const refusal = await admit(world.ctx, principal(), ask({ model: 'a/dear' }));
+  assert.match(
+    refusal.outcome === 'refused' ? refusal.message : '',
+    /may not name model "a\/dear".* there are a\/b, a\/default, a\/free\. Name one/,
+  );
+});
+
+test('a model that nobody can open is refused in words that name no key of this machine', async () => {
+  const hasPrice = async (): Promise<boolean> => {
+    throw new FixRequestError('models.no-key', 'OPENAI_API_KEY is not set in /home/x.');
+  };
+  await using world = await newWorld({}, { models: async () => ({ own: 'a/b', allowed: ['a/b', 'a/c'], hasPrice }) });
+
+  const refusal = await admit(world.ctx, principal(), ask({ model: 'a/c' }));
+
+  assert.equal(refusal.outcome === 'refused' && refusal.code, 'control.model-unusable');
+  assert.ok(!JSON.stringify(refusal).includes('OPENAI_API_KEY'));
 });
 
 test('only admin, operator and submitter start runs', async () => {

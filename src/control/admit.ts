@@ -2,7 +2,6 @@ import type { Admission, RunRequest } from '../contracts/admission.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
-import type { Log } from '../contracts/log.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import type { Principal } from '../contracts/principal.ts';
 import { readPayload } from '../contracts/read-payload.ts';
@@ -14,13 +13,13 @@ import type { Sessions } from '../state/sessions.ts';
 import type { Tenant, Tenants } from '../state/tenants.ts';
 import { exceededQuota, hasCountQuota, overQuotaSentence, usdUse, type QuotaContext } from './quota.ts';
 import { refused, refusedByError, type Refused } from './refusal.ts';
+import { refusedModel, type RequestModelContext } from './request-model.ts';
 import { hashOf, itemOf, rowOf, taskOf } from './run-task.ts';
 import type { Turns } from './turns.ts';
 
 /** The part of an installation that admission needs. */
-export interface AdmitContext extends QuotaContext {
+export interface AdmitContext extends QuotaContext, RequestModelContext {
   readonly clock: Clock;
-  readonly log: Log;
   readonly metrics?: Metrics;
   readonly tenants: Pick<Tenants, 'get'>;
   readonly queue: Pick<Queue, 'counts' | 'find' | 'get' | 'put'>;
@@ -46,6 +45,7 @@ export interface AdmitContext extends QuotaContext {
  * - one idempotency key of a tenant gives one run, however often and from however many processes, also when the tenant
  *   is over its quota by now; the same key with another request is refused;
  * - the tenant is the principal's and comes from nowhere else;
+ * - a request chooses among the models that a human wrote down, and its money bounds what they cost;
  * - a refusal is a value with a stable code; over quota it names the quota, its limit and its use.
  * @throws RetryableError when the surroundings fail: then nothing was put, or the same key finds what was.
  */
@@ -71,6 +71,8 @@ async function decideAndPut(ctx: AdmitContext, principal: Principal, given: RunR
   if ('outcome' in tenant) return tenant;
   const prepared = await prepare(ctx, tenant.id, request);
   if ('outcome' in prepared) return prepared;
+  const model = await refusedModel(ctx, tenant.id, request);
+  if (model !== undefined) return model;
   const put = async (): Promise<Admission> => await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy });
   return hasCountQuota(tenant) ? await ctx.turns.inTurn(tenant.id, put) : await put();
 }

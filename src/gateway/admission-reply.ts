@@ -17,10 +17,12 @@ export function admittedOr(admission: Admission): Admitted {
 
 /** What is not here is a conflict with how things stand: 409. */
 const statusOfCode: Readonly<Record<string, number>> = {
-  'control.forbidden': 403,
+  'control.role-not-allowed': 403,
   'control.tenant-suspended': 403,
   'control.tenant-invalid': 403,
   'control.unknown-tenant': 403,
+  'control.model-not-allowed': 403,
+  'control.model-unpriced': 403,
   'control.unknown-agent': 404,
   'control.unknown-session': 404,
   'control.unknown-run': 404,
