@@ -1,3 +1,4 @@
+import type { Executor } from '../worker/execute-tasks.ts';
 import type { App } from './app.ts';
 import { serveExecutor } from './serve/executor-parts.ts';
 import { openInstallation } from './serve/open-installation.ts';
@@ -19,8 +20,10 @@ export interface ServedExecutor extends AsyncDisposable {
 export async function openServedExecutor(app: App): Promise<ServedExecutor> {
   await using opening = new AsyncDisposableStack();
   const installation = opening.use(await openInstallation(app));
-  const tools = await openServeTools(opening, { installation, env: app.env, role: 'executor' });
-  const executor = serveExecutor({ ...tools, installation, concurrency: 1, publish: () => {} });
+  const work: { executor?: Executor } = {};
+  const metricsWay = { send: tell, busy: () => work.executor?.busy ?? 0 };
+  const tools = await openServeTools(opening, { installation, env: app.env, role: 'executor', metricsWay });
+  const executor = (work.executor = serveExecutor({ ...tools, installation, concurrency: 1, publish: () => {} }));
   executor.start();
   const stack = opening.move();
   const { executors, drainSeconds = 30 } = installation.serve();
@@ -28,11 +31,19 @@ export async function openServedExecutor(app: App): Promise<ServedExecutor> {
     idleMs: () => executor.idleMs(),
     idleSeconds: executors?.idleSeconds,
     blame: (error) => executor.blame(error),
-    drain: async (waitMs) => await executor.drain(waitMs),
+    drain: async (waitMs) => {
+      await executor.drain(waitMs);
+      tools.flushMetrics();
+    },
     drainSeconds,
     [Symbol.asyncDispose]: async () => {
       await executor.drain(0);
       await stack.disposeAsync();
     },
   };
+}
+
+/** To the server that started this process, as long as it is there. */
+function tell(message: object): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

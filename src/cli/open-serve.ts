@@ -6,6 +6,7 @@ import type { ReadinessCheck } from '../gateway/gateway-context.ts';
 import { openRunFeed, type OpenRunFeed } from '../state/run-feed.ts';
 import { openRuns } from '../state/runs.ts';
 import { claimServe, readServeState, type ServeClaim } from '../state/serve-file.ts';
+import { acceptMetrics } from '../ops/forward-metrics.ts';
 import { superviseExecutors } from '../worker/supervise-executors.ts';
 import type { App } from './app.ts';
 import { buildId, version } from './build-id.ts';
@@ -161,22 +162,31 @@ function ownWorkers(parts: WorkerParts, drainSeconds: number): Workers {
 function childWorkers(parts: WorkerParts, count: number, drainSeconds: number): Workers {
   const { app, installation, log, queue, metrics } = parts;
   const { memoryMb = 512, idleSeconds } = installation.serve().executors ?? {};
+  const busy = new Map<number, number>();
   const supervisor = superviseExecutors({
     queue,
     count,
     log,
     metrics,
     stopMs: drainSeconds * 1000 + 15_000,
-    start: (slot) => startExecutor({ env: app.env, cwd: app.cwd, memoryMb, slot }),
+    start: (slot) => {
+      busy.delete(slot);
+      const told = (message: unknown): void => void busy.set(slot, acceptMetrics(metrics, message)?.busy ?? 0);
+      return startExecutor({ env: app.env, cwd: app.cwd, memoryMb, slot, told });
+    },
     changed: () => void parts.changed().catch(() => undefined),
   });
   return {
-    slots: () => ({ busy: 0, all: supervisor.pids.length }),
+    slots: () => ({ busy: sumOf(busy.values()), all: supervisor.pids.length }),
     readiness: () => ({ name: 'executors', isReady: idleSeconds !== undefined || supervisor.pids.length > 0 }),
     blame: () => false,
     pids: () => supervisor.pids,
     [Symbol.asyncDispose]: async () => await supervisor.stop(),
   };
+}
+
+function sumOf(values: Iterable<number>): number {
+  return [...values].reduce((sum, value) => sum + value, 0);
 }
 
 async function reload({ installation, log }: ServeTools & { readonly installation: Installation }): Promise<void> {

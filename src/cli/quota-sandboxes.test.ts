@@ -12,7 +12,7 @@ import { openDatabase } from '../state/database.ts';
 import { createHome } from '../state/home.ts';
 import { openSandboxHolds } from '../state/sandbox-holds.ts';
 import { openTenants } from '../state/tenants.ts';
-import { countedDriver } from './quota-sandboxes.ts';
+import { countedDriver, type SandboxFact } from './quota-sandboxes.ts';
 
 const acme = parseTenantId('acme');
 const beta = parseTenantId('beta');
@@ -147,4 +147,21 @@ test('a sandbox that did not start holds nothing', async () => {
   await assert.rejects(countedDriver(emptyDriver([], true), world.ctx, acme).start(spec), /no kernel/);
 
   assert.equal(world.ctx.holds.use(acme, noon).sandboxes, 0);
+});
+
+test('whoever writes the log is told which sandbox serves which run, and when it is let go', async () => {
+  using world = await newWorld({ sandboxes: 1 });
+  const facts: SandboxFact[] = [];
+  const driver = countedDriver(emptyDriver([]), { ...world.ctx, listener: (fact) => void facts.push(fact) }, acme);
+
+  const sandbox = await driver.start({ ...spec, label: 'run_1' });
+  await assert.rejects(driver.start({ ...spec, label: 'run_2' }));
+  await sandbox.stop();
+  await sandbox.stop();
+
+  const fact = { tenant: acme, run: 'run_1', sandbox: 'run_1' };
+  assert.deepEqual(facts, [
+    { what: 'started', ...fact },
+    { what: 'stopped', ...fact },
+  ]);
 });

@@ -14,6 +14,15 @@ import type { Env } from './app.ts';
 import type { SandboxesOfProcess } from './open-sandbox-pool.ts';
 import { placedImage, runtimeDirOf, type Sandboxes, type SandboxSettings } from './sandboxes.ts';
 
+/** A sandbox began to serve a run, or was let go. */
+export interface SandboxFact {
+  readonly what: 'started' | 'stopped';
+  readonly tenant: TenantId;
+  readonly run: string;
+  readonly sandbox: string;
+}
+export type SandboxListener = (fact: SandboxFact) => void;
+
 export interface TenantSandboxesOptions {
   readonly env: Env;
   readonly tenant: TenantId;
@@ -22,14 +31,15 @@ export interface TenantSandboxesOptions {
   readonly config: ClawholdConfig['sandbox'];
   readonly database: Database;
   readonly pool: SandboxesOfProcess;
+  readonly listener?: SandboxListener | undefined;
 }
 
 /** The drivers of this machine, each of whose sandboxes takes a place within the tenant's quotas as long as it is there. */
 export async function openTenantSandboxes(options: TenantSandboxesOptions): Promise<Sandboxes> {
-  const { env, tenant, home, config, database, pool } = options;
+  const { env, tenant, home, config, database, pool, listener } = options;
   const image = placedImage(options.image, home.tenantRoot(tenant));
   const opened = await pool.open({ runtimeDir: runtimeDirOf(env), config, image, root: home.root });
-  const ctx = { clock: systemClock, log: silentLog, holds: openSandboxHolds(database), tenants: openTenants(home) };
+  const ctx = { clock: systemClock, log: silentLog, holds: openSandboxHolds(database), tenants: openTenants(home), listener };
   const counted = new Map(opened.drivers.map((driver) => [driver, countedDriver(driver, ctx, tenant)]));
   return {
     ...opened,
@@ -38,8 +48,12 @@ export async function openTenantSandboxes(options: TenantSandboxesOptions): Prom
   };
 }
 
+interface CountContext extends HoldSandboxContext {
+  readonly listener?: SandboxListener | undefined;
+}
+
 /** @throws SandboxUnavailableError over quota: then nothing has run. */
-export function countedDriver(driver: SandboxDriver, ctx: HoldSandboxContext, tenant: TenantId): SandboxDriver {
+export function countedDriver(driver: SandboxDriver, ctx: CountContext, tenant: TenantId): SandboxDriver {
   return {
     name: driver.name,
     capabilities: driver.capabilities,
@@ -56,7 +70,15 @@ export function countedDriver(driver: SandboxDriver, ctx: HoldSandboxContext, te
       if (hold.outcome === 'refused')
         throw new SandboxUnavailableError(driver.name, overQuotaSentence(tenant, hold.quota), 'Then try again.');
       try {
-        return countedSandbox(await driver.start(spec, options), () => hold[Symbol.dispose]());
+        const sandbox = await driver.start(spec, options);
+        const fact = { tenant, run: spec.label, sandbox: sandbox.id };
+        ctx.listener?.({ what: 'started', ...fact });
+        let isHeld = true;
+        return countedSandbox(sandbox, () => {
+          hold[Symbol.dispose]();
+          if (isHeld) ctx.listener?.({ what: 'stopped', ...fact });
+          isHeld = false;
+        });
       } catch (error) {
         hold[Symbol.dispose]();
         throw error;

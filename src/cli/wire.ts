@@ -14,6 +14,7 @@ import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
 import type { RunDoors } from './open-run-doors.ts';
 import type { SandboxesOfProcess } from './open-sandbox-pool.ts';
+import type { SandboxListener } from './quota-sandboxes.ts';
 
 /** The only place that reads the process's environment. */
 export function processEnv(): Env {
@@ -51,7 +52,11 @@ export interface WireOptions {
   /** Of a process that lives long: drivers and warm sandboxes for all its runs. Its owner closes it. Default: no warm ones. */
   readonly sandboxPool?: SandboxesOfProcess;
   /** Of a process that works for several tenants: opened once, and closed by whoever opened them. */
-  readonly shared?: { readonly database: Database; readonly ledger: () => Promise<Ledger> };
+  readonly shared?: {
+    readonly database: Database;
+    readonly ledger: () => Promise<Ledger>;
+    readonly sandboxes?: SandboxListener;
+  };
 }
 
 /** Wires one installation as one tenant sees it; opens nothing yet. */
@@ -79,7 +84,11 @@ export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool,
       return openSecrets({ env, clock: systemClock, keychain, dirs: secretDirs({ isRoot: isSystemWide(env), userDir: base.userDir }) });
     }),
     broker: once(async () => await (await import('./open-broker.ts')).openBroker(app)),
-    ...toolParts(base, files, { app: () => app, pool: once(async () => sandboxPool ?? stack.use(await ownPool())) }),
+    ...toolParts(base, files, {
+      app: () => app,
+      followSandboxes: shared?.sandboxes,
+      pool: once(async () => sandboxPool ?? stack.use(await ownPool())),
+    }),
     memo: createMemo(),
     ...keptParts(base, files),
     worker: async (options) => await (await import('./open-worker.ts')).openWorker(app, options),
@@ -116,6 +125,7 @@ function keptParts({ env }: Base, { home, llm }: Pick<App, 'home' | 'llm'>): Pic
 interface ToolWorld {
   readonly app: () => Pick<App, 'redactor' | 'secrets' | 'broker' | 'ledger' | 'tenant' | 'config' | 'database'>;
   readonly pool: () => Promise<SandboxesOfProcess>;
+  readonly followSandboxes: SandboxListener | undefined;
 }
 
 async function ownPool(): Promise<SandboxesOfProcess> {
@@ -126,7 +136,7 @@ async function ownPool(): Promise<SandboxesOfProcess> {
 function toolParts(
   { env, userDir, tenant }: Base,
   { home, config }: Pick<App, 'home' | 'config'>,
-  { app: parts, pool }: ToolWorld,
+  { app: parts, pool, followSandboxes }: ToolWorld,
 ): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes' | 'mcpStarter'> {
   const doors = new WeakMap<RunSandbox, RunDoors>();
   const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
@@ -134,7 +144,7 @@ function toolParts(
   const sandboxes: App['sandboxes'] = async (image) => {
     const { openTenantSandboxes } = await import('./quota-sandboxes.ts');
     const place = { env, tenant, image, home: await home(), config: (await config()).sandbox };
-    return await openTenantSandboxes({ ...place, database: await parts().database(), pool: await pool() });
+    return await openTenantSandboxes({ ...place, database: await parts().database(), pool: await pool(), listener: followSandboxes });
   };
   return {
     sandboxes,

@@ -64,6 +64,8 @@ export const taskPayload = z.discriminatedUnion('kind', [
     request: sha,
     /** Hash of the policy that was seen when the run was admitted; the run compiles the current one. */
     policy: sha,
+    /** When it was to become ready, if later than it was put. */
+    notBeforeMs: z.optional(z.number()),
   }),
   z.strictObject({
     kind: z.literal('resume'),
@@ -75,7 +77,13 @@ export const taskPayload = z.discriminatedUnion('kind', [
   }),
 ]);
 export type TaskPayload =
-  | { readonly kind: 'start'; readonly item: RunItem; readonly request: string; readonly policy: string }
+  | {
+      readonly kind: 'start';
+      readonly item: RunItem;
+      readonly request: string;
+      readonly policy: string;
+      readonly notBeforeMs?: number;
+    }
   | {
       readonly kind: 'resume';
       readonly run: RunId;

@@ -50,7 +50,7 @@ export function newTokenId(nowMs: number, random: Uint8Array = randomBytes(16)):
 }
 
 /** Milliseconds since the epoch at which the id was made. */
-export function idTimeMs(id: RunId | SessionId | ApprovalId): number {
+export function idTimeMs(id: RunId | SessionId | ApprovalId | TaskId): number {
   let time = 0;
   for (const letter of id.slice(4, 14)) time = time * 32 + alphabet.indexOf(letter);
   return time;

@@ -1,8 +1,10 @@
 import type { Admission, TaskPayload } from '../contracts/admission.ts';
-import { newTaskId, type ApprovalId, type RunId } from '../contracts/ids.ts';
+import { newTaskId, type ApprovalId, type RunId, type TaskId } from '../contracts/ids.ts';
 import type { Principal, Role } from '../contracts/principal.ts';
 import { resumableStates } from '../contracts/run.ts';
 import { defaultAgentType, shardOf, type TaskMessage } from '../contracts/task.ts';
+import { traceIdOf } from '../contracts/trace.ts';
+import type { RunRow } from '../state/runs.ts';
 import { activeTenant, type AdmitContext } from './admit.ts';
 import { refused } from './refusal.ts';
 
@@ -36,25 +38,33 @@ export async function admitResume(ctx: AdmitContext, principal: Principal, reque
       'control.not-resumable',
       `Run ${request.run} is ${row.state}, so there is nothing left to continue. Start a new one in its session.`,
     );
-  const task = newTaskId(ctx.clock.now());
+  const message = messageOf(row, principal, { request, task: newTaskId(ctx.clock.now()) });
+  const [outcome] = await ctx.queue.put([{ message, ...(ctx.maxDeliveries === undefined ? {} : { maxDeliveries: ctx.maxDeliveries }) }]);
+  const names = { tenant_id: tenant.id, run_id: row.id, swarm_id: message.swarm_id, task_id: outcome?.taskId };
+  ctx.log.info('run resumed', { ...names, principal: principal.id, trace_id: traceIdOf(request.traceparent) });
+  return { outcome: 'admitted', run: row.id, session: row.session, isNew: outcome?.isNew !== false };
+}
+
+function messageOf(
+  { id, session, tenant }: RunRow,
+  principal: Principal,
+  { request, task }: { readonly request: ResumeRequest; readonly task: TaskId },
+): TaskMessage {
   const payload: TaskPayload = {
     kind: 'resume',
-    run: row.id,
-    tenant: tenant.id,
+    run: id,
+    tenant,
     principal: { kind: principal.kind, id: principal.id },
     ...(request.approval === undefined ? {} : { approval: request.approval }),
   };
-  const message: TaskMessage = {
-    tenant_id: tenant.id,
-    swarm_id: row.id,
+  return {
+    tenant_id: tenant,
+    swarm_id: id,
     agent_type: defaultAgentType,
-    shard_id: shardOf(row.session, 1),
+    shard_id: shardOf(session, 1),
     task_id: task,
     payload,
-    idempotency_key: `resume:${row.id}:${request.approval ?? task}`,
+    idempotency_key: `resume:${id}:${request.approval ?? task}`,
     ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
   };
-  const [outcome] = await ctx.queue.put([{ message, ...(ctx.maxDeliveries === undefined ? {} : { maxDeliveries: ctx.maxDeliveries }) }]);
-  ctx.log.info('run resumed', { tenant_id: tenant.id, run_id: row.id, task_id: outcome?.taskId, principal: principal.id });
-  return { outcome: 'admitted', run: row.id, session: row.session, isNew: outcome?.isNew !== false };
 }

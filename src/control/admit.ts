@@ -154,14 +154,15 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
   const { runs, sessions } = ctx.stores(tenant.id);
   // Before the task: a session without a run is nothing, a run without its session could not be continued.
   if (request.session === undefined) sessions.create({ id: item.sessionId, tenant: tenant.id, agent: item.agent, createdMs: nowMs });
-  const payload = { kind: 'start', item, request: hashOf(request), policy } as const;
+  const later = request.notBeforeMs === undefined ? {} : { notBeforeMs: request.notBeforeMs };
+  const payload = { kind: 'start', item, request: hashOf(request), policy, ...later } as const;
   const [outcome] = await ctx.queue.put([taskOf(payload, { request, key, maxDeliveries: ctx.maxDeliveries })]);
   if (outcome?.isNew === false) {
     const first = await ctx.queue.get(tenant.id, outcome.taskId);
     if (first !== undefined) return answerKnown(first, request);
   }
   acceptRow(ctx, runs, rowOf(item, nowMs));
-  const names = { tenant_id: tenant.id, run_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id };
+  const names = { tenant_id: tenant.id, run_id: item.runId, swarm_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id };
   ctx.log.info('run admitted', { ...names, trace_id: traceIdOf(request.traceparent) });
   return { outcome: 'admitted', run: item.runId, session: item.sessionId, isNew: true };
 }

@@ -8,7 +8,7 @@ export interface FollowRecordContext {
   readonly log: Log;
   /** Absent where no traces are sent: then nobody asks whose trace a run belongs to. */
   readonly tracer?: Tracer;
-  /** The trace context of the request that a run came from. */
+  /** The trace context of the step in which a run is worked on, or of the request that it came from. */
   readonly traceOf: (tenant: string, run: string) => Promise<string | undefined>;
 }
 
@@ -22,6 +22,8 @@ interface OpenStep {
   readonly startedMs: number;
   readonly label: string;
   readonly end: () => void;
+  /** Of its span, once that was made. */
+  readonly traceparent: Promise<string | undefined>;
 }
 
 /**
@@ -74,8 +76,9 @@ function countEvent(
     metrics.count('broker_denials_total', { tenant, reason: event.outcome });
 }
 
-function openSteps({ tracer, traceOf }: FollowRecordContext): Steps {
+function openSteps(ctx: FollowRecordContext): Steps {
   const open = new Map<string, OpenStep>();
+  const calls = openCalls();
   const end = (key: string): OpenStep | undefined => {
     const step = open.get(key);
     open.delete(key);
@@ -83,20 +86,60 @@ function openSteps({ tracer, traceOf }: FollowRecordContext): Steps {
     return step;
   };
   return {
-    begin: (key, { tenant, run, name, label }) => {
+    begin: (key, facts) => {
       // Whoever never ends was killed: its place is needed, and the spans end here.
       if (open.size >= maxOpen) for (const left of open.keys()) end(left);
-      const startedMs = performance.now();
-      if (tracer === undefined) return void open.set(key, { startedMs, label, end: () => {} });
-      const { promise, resolve } = Promise.withResolvers<void>();
-      open.set(key, { startedMs, label, end: resolve });
-      const attributes = { 'clawhold.tenant': tenant, 'clawhold.run': run, 'clawhold.subject': label };
-      // silent-ok: a trace that cannot be made hinders nothing; the tracer tells of what it loses.
-      void traceOf(tenant, run)
-        .then(async (parent) => await tracer.inSpan(name, { parent, attributes }, async () => await promise))
-        .catch(() => undefined);
+      const step = beginStep(ctx, facts, calls.only(facts.run));
+      open.set(key, facts.name === 'tool.call' ? calls.add(facts.run, step) : step);
     },
     end,
+  };
+}
+
+type StepFacts = Parameters<Steps['begin']>[1];
+
+/** A connection of a run with one open tool call belongs to that call; everything else lies directly below the run's step. */
+function beginStep({ tracer, traceOf }: FollowRecordContext, facts: StepFacts, call: OpenStep | undefined): OpenStep {
+  const { tenant, run, name, label } = facts;
+  const startedMs = performance.now();
+  if (tracer === undefined) return { startedMs, label, end: () => {}, traceparent: Promise.resolve(undefined) };
+  const ended = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<string | undefined>();
+  const attributes = { 'clawhold.tenant': tenant, 'clawhold.run': run, 'clawhold.subject': label };
+  const work = async (): Promise<void> => {
+    const parent = (name === 'broker.egress' ? await call?.traceparent : undefined) ?? (await traceOf(tenant, run));
+    await tracer.inSpan(name, { parent, attributes }, async ({ traceparent }) => {
+      begun.resolve(traceparent);
+      await ended.promise;
+    });
+  };
+  // silent-ok: a trace that cannot be made hinders nothing; the tracer tells of what it loses.
+  void work().catch(() => begun.resolve(undefined));
+  return { startedMs, label, end: ended.resolve, traceparent: begun.promise };
+}
+
+/** The open tool calls of each run. */
+function openCalls(): {
+  readonly add: (run: string, step: OpenStep) => OpenStep;
+  /** Undefined when there is none, or more than one. */
+  readonly only: (run: string) => OpenStep | undefined;
+} {
+  const calls = new Map<string, Set<OpenStep>>();
+  return {
+    add: (run, step) => {
+      const ofRun = calls.get(run) ?? new Set();
+      calls.set(run, ofRun.add(step));
+      const end = (): void => {
+        ofRun.delete(step);
+        if (ofRun.size === 0) calls.delete(run);
+        step.end();
+      };
+      return { ...step, end };
+    },
+    only: (run) => {
+      const ofRun = calls.get(run);
+      return ofRun?.size === 1 ? [...ofRun][0] : undefined;
+    },
   };
 }
 

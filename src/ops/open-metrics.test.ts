@@ -67,8 +67,8 @@ test('above 200 tenants the rest is one series, in counters and gauges alike', a
 
   const limited = [...found.keys()].filter((key) => key.startsWith('clawhold_rate_limited_total'));
   assert.equal(limited.length, 201);
-  assert.equal(found.get('clawhold_rate_limited_total{tenant="other"}'), 800);
-  assert.equal(found.get('clawhold_sandboxes{tenant="other"}'), 800);
+  assert.equal(found.get('clawhold_rate_limited_total{tenant="_other"}'), 800);
+  assert.equal(found.get('clawhold_sandboxes{tenant="_other"}'), 800);
 });
 
 test('sabotage: with a higher bound the same flood makes more series', async () => {
@@ -150,4 +150,15 @@ test('an unknown name is a bug, and every name says what it is', async () => {
   const text = await metrics.text();
   for (const name of Object.keys({ ...counters, ...histograms, ...gauges }))
     assert.match(text, new RegExp(`^# HELP clawhold_${name} \\S`, 'm'));
+});
+
+test('a tenant with the name of the overflow of old has a series of its own', async () => {
+  const metrics = openMetrics({ version: '0', maxTenants: 1 });
+
+  metrics.count('rate_limited_total', { tenant: 'other' });
+  metrics.count('rate_limited_total', { tenant: 'acme' }, 5);
+
+  const text = await metrics.text();
+  assert.match(text, /clawhold_rate_limited_total\{tenant="other"\} 1\n/);
+  assert.match(text, /clawhold_rate_limited_total\{tenant="_other"\} 5\n/);
 });

@@ -20,7 +20,7 @@ export interface OpenMetrics extends Metrics {
 export interface MetricsOptions {
   readonly version: string;
   readonly build?: string;
-  /** Default 200: the rest counts as `other`. */
+  /** Default 200: the rest counts as `_other`. */
   readonly maxTenants?: number;
   /** How long one reader of a gauge may take. Default 2000. */
   readonly readMs?: number;

@@ -143,3 +143,36 @@ test('an address that is none is refused with what to correct', async () => {
   for (const endpoint of ['collector:4318', 'ftp://127.0.0.1', 'http://user:pass@127.0.0.1:4318'])
     await assert.rejects(openTracer({ endpoint, serviceName: 's', log: silentLog }), { code: 'ops.bad-endpoint' });
 });
+
+test('a collector behind plain http is taken on this machine and on the overlay only', async () => {
+  const open = async (endpoint: string): Promise<string> => {
+    try {
+      await (await openTracer({ endpoint, serviceName: 's', log: silentLog }))[Symbol.asyncDispose]();
+      return 'opened';
+    } catch (error) {
+      return (error as FixRequestError).code;
+    }
+  };
+  const taken = [
+    'http://127.0.0.1:9',
+    'http://localhost:9',
+    'http://[::1]:9',
+    'http://100.64.0.9:9',
+    'http://0x7f.1:9',
+    'https://collector.example.org',
+  ];
+  const refused = [
+    'http://collector.example.org:4318',
+    'http://10.0.0.7:4318',
+    'http://100.63.0.9:9',
+    'http://100.128.0.1:9',
+    'http://127.0.0.1.example.org',
+    'http://localhost.example.org',
+    'http://[::ffff:10.0.0.1]:9',
+    'http://0.0.0.0:9',
+  ];
+
+  const answers = await Promise.all([...taken, ...refused].map(async (endpoint) => await open(endpoint)));
+
+  assert.deepEqual(answers, [...taken.map(() => 'opened'), ...refused.map(() => 'ops.insecure-endpoint')]);
+});

@@ -22,7 +22,7 @@ export interface TracerOptions {
  * loaded only with an endpoint; a collector that is down, slow or hanging delays no work, costs a bounded buffer, and is
  * told of in the log once a minute at most; disposing sends what is left and ends within `timeoutMs`; attributes are
  * redacted, and of an error only its code or class is sent.
- * @throws FixRequestError `ops.bad-endpoint`
+ * @throws FixRequestError `ops.bad-endpoint`; `ops.insecure-endpoint` where anybody on the way could read along
  */
 export async function openTracer(options: TracerOptions): Promise<Tracer & AsyncDisposable> {
   const { endpoint } = options;
@@ -40,5 +40,20 @@ function tracesUrl(endpoint: string): string {
       'ops.bad-endpoint',
       `${JSON.stringify(endpoint)} is not the address of a trace collector: it must be an http or https URL without a password in it. Correct serve.telemetry.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT.`,
     );
+  if (parsed.protocol === 'http:' && !isPrivatePlace(parsed.hostname))
+    throw new FixRequestError(
+      'ops.insecure-endpoint',
+      `Traces are not sent to ${parsed.origin}, because it is plain http to another machine, and anybody on the way could read whose agents do what. Use https, or a collector on this machine (127.0.0.1) or in 100.64.0.0/10.`,
+    );
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, '')}/v1/traces`;
+}
+
+/** This machine, or the overlay, which encrypts. A parsed host has one spelling; a name may mean another machine tomorrow. */
+function isPrivatePlace(host: string): boolean {
+  return (
+    host === 'localhost' ||
+    host === '[::1]' ||
+    /^127(\.\d{1,3}){3}$/.test(host) ||
+    /^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d{1,3}\.\d{1,3}$/.test(host)
+  );
 }

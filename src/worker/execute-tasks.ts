@@ -22,6 +22,8 @@ export interface ExecutorContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer: Tracer;
+  /** Told of the step of the trace in which a run is worked on; disposed with it. */
+  readonly traced?: (run: RunId, traceparent: string) => Disposable;
   /** Opened for that tenant alone, with its configuration as it is now. */
   readonly workerOf: (tenant: TenantId) => Promise<WorkerContext>;
   /** What a run tells while it works. */

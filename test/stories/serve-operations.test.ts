@@ -57,6 +57,17 @@ test('one request is found by its trace in gateway, orchestrator, executor and b
   const spans = collector.spans.filter(({ traceId }) => traceId === trace).map(({ name }) => name);
   for (const name of ['POST /api/v1/runs', 'executor.task', 'model.call', 'tool.call', 'broker.egress'])
     assert.ok(spans.includes(name), `${name} among ${spans.join(', ')}`);
+  const steps = new Map(collector.spans.filter(({ traceId }) => traceId === trace).map((span) => [span.name, span]));
+  for (const [below, above] of [
+    ['orchestrator.admit', 'POST /api/v1/runs'],
+    ['executor.task', 'orchestrator.admit'],
+    ['model.call', 'executor.task'],
+    ['tool.call', 'executor.task'],
+    ['broker.egress', 'tool.call'],
+  ] as const)
+    assert.equal(steps.get(below)?.parentSpanId, steps.get(above)?.spanId, `${below} below ${above}`);
+  const swarms = lines.filter((line) => ['run admitted', 'run settled'].includes(line.msg)).map((line) => line.swarm_id);
+  assert.deepEqual(swarms, [sent.json.run, sent.json.run]);
   for (const line of [
     'clawhold_broker_grants_total{tenant="default"} 1',
     'clawhold_tasks_total{tenant="default",outcome="done"} 1',

@@ -29,17 +29,11 @@ export function serveExecutor(parts: ExecutorParts): Executor {
     log,
     metrics,
     tracer,
+    traced: parts.traced,
     workerOf: async (tenant) => await installation.workerOf(tenant),
-    publish: (run, event) => {
-      countEvent(parts, run.tenant, event);
-      parts.publish(run, event);
-    },
+    publish: parts.publish,
     settled: async (tenant, outcome) => recordSettled(parts, tenant, outcome),
   });
-}
-
-function countEvent({ metrics }: ExecutorParts, tenant: TenantId, event: RunEvent): void {
-  if (event.type === 'tool.decision') metrics.count('tool_calls_total', { tenant, tool: event.tool, decision: event.verdict });
 }
 
 function recordSettled({ installation: { database }, metrics }: ExecutorParts, tenant: TenantId, { run }: ItemOutcome): void {

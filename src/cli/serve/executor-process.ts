@@ -7,6 +7,8 @@ export interface StartExecutorOptions {
   readonly cwd: string;
   readonly memoryMb: number;
   readonly slot: number;
+  /** What it tells while it lives. */
+  readonly told: (message: unknown) => void;
 }
 
 /** What a child says before it ends of itself. */
@@ -16,7 +18,7 @@ export const idleMessage = 'idle';
  * Starts this program once more, as an executor. It ends when this process does: the channel between them closes with
  * whichever dies.
  */
-export function startExecutor({ env, cwd, memoryMb, slot }: StartExecutorOptions): ExecutorProcess {
+export function startExecutor({ env, cwd, memoryMb, slot, told }: StartExecutorOptions): ExecutorProcess {
   const main = process.argv[1] ?? '';
   const child = spawn(
     process.execPath,
@@ -26,6 +28,7 @@ export function startExecutor({ env, cwd, memoryMb, slot }: StartExecutorOptions
   let why: string | undefined;
   child.on('message', (message) => {
     if (message === idleMessage) why = idleMessage;
+    else told(message);
   });
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));

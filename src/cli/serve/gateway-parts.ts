@@ -32,7 +32,7 @@ export interface GatewayParts extends ServeTools {
 
 /** Everything that the gateway needs, on one installation. */
 export function gatewayContext(parts: GatewayParts): GatewayContext {
-  const { installation, admission, feed, log, metrics, tracer, queue } = parts;
+  const { installation, feed, log, metrics, tracer, queue } = parts;
   const { home, database, tenants } = installation;
   const tokens = openTokens(database);
   return {
@@ -46,8 +46,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     authenticate: authenticator(installation, tokens),
     tenants,
     tokens,
-    admit: async (principal, request) => await admit(admission, principal, request),
-    resume: async (principal, request) => await admitResume(admission, principal, request),
+    ...orchestrator(parts),
     stopRun: async (principal, id) => {
       const runs = openRuns(database, principal.tenant);
       const row = runs.get(id);
@@ -69,6 +68,25 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     verifyLedger: async (tenant) => await verifyLedger(home.ledgerDir(tenant)),
     readiness: parts.readiness,
     metricsText: async () => await metrics.text(),
+  };
+}
+
+/** Where traces are sent, admission is a step of its own between the gateway's and the executor's. */
+function orchestrator({ admission, tracer, isTracing }: GatewayParts): Pick<GatewayContext, 'admit' | 'resume'> {
+  if (!isTracing)
+    return {
+      admit: async (principal, request) => await admit(admission, principal, request),
+      resume: async (principal, request) => await admitResume(admission, principal, request),
+    };
+  const inStep = async <R extends { readonly traceparent?: string }, A>(request: R, work: (request: R) => Promise<A>): Promise<A> =>
+    await tracer.inSpan(
+      'orchestrator.admit',
+      { parent: request.traceparent },
+      async ({ traceparent }) => await work({ ...request, traceparent }),
+    );
+  return {
+    admit: async (principal, request) => await inStep(request, async (traced) => await admit(admission, principal, traced)),
+    resume: async (principal, request) => await inStep(request, async (traced) => await admitResume(admission, principal, traced)),
   };
 }
 

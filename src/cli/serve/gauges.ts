@@ -16,8 +16,17 @@ export interface GaugeParts extends ServeTools {
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
 }
 
+/** Counters by tenant alone begin at 0, so that a first event is seen as a rise. */
+const fromZero = ['leases_lost_total', 'rate_limited_total', 'broker_grants_total'] as const;
+
 /** Values that are read when somebody asks for metrics. */
 export function addGauges({ metrics, queue, installation, feed, runtimeDir, slots, readiness }: GaugeParts): void {
+  const none = (): readonly { readonly labels: { readonly tenant: string }; readonly value: number }[] =>
+    installation.tenants.list().map((tenant) => ({ labels: { tenant }, value: 0 }));
+  for (const name of fromZero) for (const { labels } of none()) metrics.count(name, labels, 0);
+  metrics.gauge('approvals_open', none);
+  metrics.gauge('sandboxes', none);
+  metrics.gauge('queue_oldest_ready_seconds', none);
   metrics.gauge('queue_tasks', async () =>
     (await queue.counts()).flatMap(({ tenant, scheduled, ready, leased, dead }) =>
       Object.entries({ scheduled, ready, leased, dead }).map(([state, value]) => ({ labels: { tenant, state }, value })),

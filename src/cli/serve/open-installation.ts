@@ -11,7 +11,8 @@ import type { Home } from '../../state/home.ts';
 import { openTenants, type Tenants } from '../../state/tenants.ts';
 import type { WorkerContext } from '../../worker/worker-context.ts';
 import type { App } from '../app.ts';
-import { openSandboxPool } from '../open-sandbox-pool.ts';
+import { openSandboxPool, type SandboxesOfProcess } from '../open-sandbox-pool.ts';
+import type { SandboxListener } from '../quota-sandboxes.ts';
 import { wire } from '../wire.ts';
 
 /** One installation with all its tenants, for a process that serves it. */
@@ -30,6 +31,8 @@ export interface Installation extends AsyncDisposable {
   readonly ledgerOf: (tenant: TenantId) => Promise<Ledger>;
   /** Whoever follows the record; the last one given. */
   readonly follow: (listener: RecordListener) => void;
+  /** Whoever is told of the sandboxes of runs; the last one given. */
+  readonly followSandboxes: (listener: SandboxListener) => void;
   /** Reads the configuration again, for new runs. @throws FixRequestError when it is wrong: then the old one stays. */
   reload(): Promise<void>;
 }
@@ -50,8 +53,7 @@ export async function openInstallation(first: App): Promise<Installation> {
   const ledgerOf = openLedgers(stack, ledgerOptions(first, home, followers));
   const tenants = openTenants(home);
   const sandboxPool = stack.use(openSandboxPool());
-  const appFor = (tenant: TenantId): App =>
-    wire({ env: first.env, cwd: first.cwd, tenant, sandboxPool, shared: { database, ledger: async () => await ledgerOf(tenant) } });
+  const appFor = appMaker(first, { database, ledgerOf, sandboxPool, followers });
   let current = await readGeneration(appFor);
   const appOf = (tenant: TenantId): App => {
     const app = current.apps.get(tenant) ?? appFor(tenant);
@@ -67,6 +69,7 @@ export async function openInstallation(first: App): Promise<Installation> {
     appOf,
     ledgerOf,
     follow: (listener) => void (followers.listener = listener),
+    followSandboxes: (listener) => void (followers.sandboxes = listener),
     workerOf: async (tenant) => {
       if (!tenants.existing(tenant).isActive) throw suspended(tenant);
       const { workers } = current;
@@ -80,8 +83,21 @@ export async function openInstallation(first: App): Promise<Installation> {
   };
 }
 
+interface AppParts {
+  readonly database: Database;
+  readonly ledgerOf: Installation['ledgerOf'];
+  readonly sandboxPool: SandboxesOfProcess;
+  readonly followers: Followers;
+}
+
+function appMaker({ env, cwd }: App, { database, ledgerOf, sandboxPool, followers }: AppParts): (tenant: TenantId) => App {
+  const sandboxes: SandboxListener = (fact) => followers.sandboxes?.(fact);
+  return (tenant) => wire({ env, cwd, tenant, sandboxPool, shared: { database, ledger: async () => await ledgerOf(tenant), sandboxes } });
+}
+
 interface Followers {
   listener?: RecordListener;
+  sandboxes?: SandboxListener;
 }
 
 function ledgerOptions({ userDir }: App, home: Home, followers: Followers): (tenant: TenantId) => LedgerOptions {

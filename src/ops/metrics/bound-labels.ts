@@ -1,4 +1,4 @@
-/** Keeps the number of series bounded: the first values of a label are kept, the rest counts as `other`. */
+/** Keeps the number of series bounded: the first values of a label are kept, the rest counts as `_other`, which no tenant can be called. */
 export interface LabelBounds {
   readonly bound: (labels: Readonly<Record<string, string | undefined>>) => Record<string, string>;
 }
@@ -13,7 +13,7 @@ export function boundLabels(max: Readonly<Record<string, number>>): LabelBounds 
     let values = seen.get(name);
     if (values === undefined) seen.set(name, (values = new Set()));
     if (values.has(value)) return value;
-    if (values.size >= (max[name] ?? defaultMax) || value.length > maxLength) return 'other';
+    if (values.size >= (max[name] ?? defaultMax) || value.length > maxLength) return '_other';
     values.add(value);
     return value;
   };

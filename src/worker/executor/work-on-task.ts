@@ -1,6 +1,6 @@
 import type { TaskPayload } from '../../contracts/admission.ts';
 import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
-import type { TenantId } from '../../contracts/ids.ts';
+import { idTimeMs, type TaskId, type TenantId } from '../../contracts/ids.ts';
 import { readPayload } from '../../contracts/read-payload.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
 import type { Lease } from '../../state/queue.ts';
@@ -25,6 +25,8 @@ export interface TaskContext extends ExecutorContext {
 interface Opened {
   readonly payload: TaskPayload;
   readonly worker: LeasedWorker;
+  /** When the task became ready for the first time. */
+  readonly readyMs: number;
 }
 
 /** Beyond the longest run that the configuration allows: then the run hangs. */
@@ -34,12 +36,13 @@ const graceMs = 60_000;
 export async function workOnTask(ctx: TaskContext, lease: Lease, takenMs: number): Promise<void> {
   const { message } = lease;
   const trace = traceIdOf(message.traceparent);
-  const log = ctx.log.with({ tenant_id: message.tenant_id, task_id: message.task_id, ...(trace === undefined ? {} : { trace_id: trace }) });
+  const { tenant_id, task_id, swarm_id } = message;
+  const log = ctx.log.with({ tenant_id, swarm_id, task_id, ...(trace === undefined ? {} : { trace_id: trace }) });
   const opened: { current?: Opened } = {};
   const verdict = await ctx.tracer.inSpan(
     'executor.task',
     { parent: message.traceparent, attributes: { 'clawhold.tenant': message.tenant_id, 'clawhold.task': message.task_id } },
-    async () => await deliver({ ...ctx, log }, { lease, takenMs, opened }),
+    async ({ traceparent }) => await deliver({ ...ctx, log }, { lease, takenMs, traceparent, opened }),
   );
   try {
     await settle({ ...ctx, log }, { lease, verdict, opened: opened.current });
@@ -55,6 +58,7 @@ export async function workOnTask(ctx: TaskContext, lease: Lease, takenMs: number
 interface Delivery {
   readonly lease: Lease;
   readonly takenMs: number;
+  readonly traceparent: string;
   readonly opened: { current?: Opened };
 }
 
@@ -66,9 +70,12 @@ async function deliver(ctx: TaskContext, delivery: Delivery): Promise<Verdict> {
     const maxHoldMs = base.limits.seconds * 1000 + graceMs;
     using held = holdTask({ ...ctx, maxHoldMs, nowMs: () => performance.now() }, delivery.lease, delivery.takenMs);
     const worker = leasedWorker(ctx, { base, held, payload });
-    delivery.opened.current = { payload, worker };
+    const readyMs = readySince(delivery.lease, payload);
+    delivery.opened.current = { payload, worker, readyMs };
+    using _traced = ctx.traced?.(runOf(payload), delivery.traceparent);
+    tellWait(ctx, delivery, base.clock.now() - readyMs);
     const signals = [ctx.signal, held.lease.signal];
-    return await orGiveUp({ ...ctx, signals }, inSession(ctx, { payload, worker }));
+    return await orGiveUp({ ...ctx, signals }, inSession(ctx, { payload, worker, readyMs }));
   } catch (error) {
     const verdict = judgeFailure(crashOr(ctx, error), delivery.lease.delivery);
     if (verdict.kind === 'lost') ctx.log.warn('a lease was lost; whoever has the task now goes on', { reason: reasonOf(error) });
@@ -76,6 +83,18 @@ async function deliver(ctx: TaskContext, delivery: Delivery): Promise<Verdict> {
     else if (verdict.kind === 'back' && verdict.isUncounted !== true) ctx.log.error('a task is tried again', { reason: verdict.reason });
     return verdict;
   }
+}
+
+/** The id says when it was put, also to a process that did not put it. */
+function readySince({ message }: Lease, payload: TaskPayload): number {
+  return Math.max(idTimeMs(message.task_id as TaskId), payload.kind === 'start' ? (payload.notBeforeMs ?? 0) : 0);
+}
+
+/** Of the first delivery: what is tried again waits by its own rules. */
+function tellWait(ctx: TaskContext, { lease, takenMs }: Delivery, sinceReadyMs: number): void {
+  if (lease.delivery > 1) return;
+  const waitedMs = sinceReadyMs - (performance.now() - takenMs);
+  ctx.metrics.observe('task_wait_seconds', waitedMs / 1000, { tenant: lease.message.tenant_id });
 }
 
 /** A tenant whose files are wrong, or that is suspended, keeps its tasks: they wait until a human has put it right. */
@@ -106,24 +125,25 @@ function leasedWorker(
 }
 
 /** One run of a session at a time; the next is leased again soon. */
-async function inSession(ctx: TaskContext, { payload, worker }: Opened): Promise<Verdict> {
+async function inSession(ctx: TaskContext, { payload, worker, readyMs }: Opened): Promise<Verdict> {
   const session = payload.kind === 'start' ? payload.item.sessionId : worker.runs.get(payload.run)?.session;
   if (session === undefined) return { kind: 'failed', code: 'worker.unknown-run', reason: 'the run is not there any more' };
   if (ctx.sessions.has(session)) return soonAgain('its session is at work');
   ctx.sessions.add(session);
   try {
     const outcome = await advanceRun(worker, payload, ctx.signal);
-    if (outcome !== undefined) await tell(ctx, worker, outcome);
+    if (outcome !== undefined) await tell(ctx, { worker, readyMs }, outcome);
     return { kind: 'done' };
   } finally {
     ctx.sessions.delete(session);
   }
 }
 
-async function tell(ctx: TaskContext, worker: LeasedWorker, outcome: ItemOutcome): Promise<void> {
+async function tell(ctx: TaskContext, { worker, readyMs }: Pick<Opened, 'worker' | 'readyMs'>, outcome: ItemOutcome): Promise<void> {
   const row = worker.runs.get(outcome.run);
   if (row === undefined) return;
   ctx.metrics.count('runs_total', { tenant: row.tenant, state: outcome.state, door: row.door });
+  ctx.metrics.observe('turn_duration_seconds', (worker.clock.now() - readyMs) / 1000, { tenant: row.tenant });
   ctx.log.info('run settled', { run_id: outcome.run, state: outcome.state });
   try {
     await ctx.settled(row.tenant, outcome);
@@ -149,7 +169,7 @@ async function settle(ctx: TaskContext, { lease, verdict, opened }: Settling): P
     case 'failed':
       if (opened === undefined) await ctx.queue.nak(lease, { delayMs: 0, reason: verdict.reason, isDead: true });
       else {
-        endRun(opened, verdict);
+        endRun(ctx, opened, verdict);
         await ctx.queue.ack(lease);
       }
       return;
@@ -157,7 +177,7 @@ async function settle(ctx: TaskContext, { lease, verdict, opened }: Settling): P
       if (opened !== undefined) giveBack(opened, verdict.reason);
       const state = await ctx.queue.nak(lease, verdict);
       if (state === 'dead' && opened !== undefined)
-        endRun(opened, { code: 'worker.task-dead', reason: `it was given up after ${lease.delivery} tries: ${verdict.reason}` });
+        endRun(ctx, opened, { code: 'worker.task-dead', reason: `it was given up after ${lease.delivery} tries: ${verdict.reason}` });
     }
   }
 }
@@ -174,10 +194,11 @@ function giveBack(opened: Opened, reason: string): void {
 }
 
 /** It could not begin or go on: its row says why. */
-function endRun(opened: Opened, { code, reason }: { readonly code: string; readonly reason: string }): void {
+function endRun({ metrics }: TaskContext, opened: Opened, { code, reason }: { readonly code: string; readonly reason: string }): void {
   const { worker, payload } = opened;
   const row = worker.runs.get(runOf(payload));
   if (row === undefined || !(row.state === 'accepted' || isOurs(opened))) return;
+  metrics.count('runs_total', { tenant: row.tenant, state: 'failed', door: row.door });
   worker.runs.update(row.id, {
     state: 'failed',
     reason: worker.redactor.text(`${reason} (${code})`),
