@@ -3,6 +3,7 @@ import { FixRequestError } from '../contracts/errors.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import type { ReadinessCheck } from '../gateway/gateway-context.ts';
+import { watchReadiness } from '../gateway/watch-readiness.ts';
 import { openRunFeed, type OpenRunFeed } from '../state/run-feed.ts';
 import { openRuns } from '../state/runs.ts';
 import { claimServe, readServeState, type ServeClaim } from '../state/serve-file.ts';
@@ -70,7 +71,11 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const news: { announce?: () => Promise<void> } = {};
   const workers = opening.use(startWorkers({ ...parts, app, feed, flags, changed: async () => await news.announce?.() }));
   opening.use(startSweeps(parts));
-  const readiness = async (): Promise<readonly ReadinessCheck[]> => await checkReadiness(parts, workers.readiness);
+  const readiness = watchReadiness({
+    look: async () => await checkReadiness(parts, workers.readiness),
+    log: tools.log,
+    nowMs: () => performance.now(),
+  });
   addGauges({ ...parts, feed, runtimeDir: runtimeDirOf(app.env), slots: workers.slots, readiness });
   const listen = { ...serve(), ...flags };
   const gateway = await openGateway(gatewayContext({ ...parts, feed, listen, readiness }));

@@ -4,6 +4,7 @@ import type { StatusContext } from '../control/tenant-status.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import type { Queue } from '../state/queue.ts';
+import { openSchedules } from '../state/schedules.ts';
 import { openSandboxHolds } from '../state/sandbox-holds.ts';
 import { openTenants } from '../state/tenants.ts';
 import { openUsage } from '../state/usage.ts';
@@ -21,6 +22,7 @@ export async function openTenantStatus(app: App, queue: Queue): Promise<StatusCo
     tenants: openTenants(home),
     usage: openUsage({ database, home, clock }),
     holds: openSandboxHolds(database),
+    schedules: openSchedules(database),
     checkPolicy: async (tenant: TenantId) =>
       refuseLooserTenant(compilePolicy(await readPolicyFiles(home, tenant), { tools: describeCoreTools() })),
   };

@@ -12,6 +12,9 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
   const [home, config] = await Promise.all([app.home(), app.config()]);
   const [runs, approvals, redactor, objects] = await Promise.all([app.runs(), app.approvals(), app.redactor(), app.objects()]);
   const expiresMs = (config.approvals?.expiresMinutes ?? defaultExpiryMinutes) * 60_000;
+  // Whoever sits at the terminal asked for the run.
+  const isTheirs = options.surface === 'terminal' && config.approvals?.distinctApprover === true;
+  const surface = isTheirs ? 'wait' : options.surface;
   return {
     home,
     clock: systemClock,
@@ -28,7 +31,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     openTools: app.openTools,
     describeTools: async (agent) => await (await import('./agent-tools.ts')).describeAgentTools(agent, systemClock),
     policyFiles: async () => await app.policyFiles(),
-    approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options }, item),
+    approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options, surface }, item),
     emit: options.emit,
   };
 }

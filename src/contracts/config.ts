@@ -23,7 +23,14 @@ export const clawholdConfig = z.strictObject({
   /** Used where neither a flag nor the agent names a model. */
   model: z.optional(modelRef),
   limits: z.optional(z.partial(runLimits)),
-  approvals: z.optional(z.strictObject({ expiresMinutes: z.number().check(z.int(), z.positive()) })),
+  approvals: z.optional(
+    z.strictObject({
+      /** Default a day. */
+      expiresMinutes: z.optional(z.number().check(z.int(), z.positive())),
+      /** Who asked for a run does not answer its questions. Default false: one person may be all there is. */
+      distinctApprover: z.optional(z.boolean()),
+    }),
+  ),
   egress: z.optional(
     z.strictObject({
       /** Servers on this machine, as `host:port`: the name is taken for 127.0.0.1, which otherwise nothing reaches. */

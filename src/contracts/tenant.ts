@@ -18,6 +18,8 @@ export const quotas = z.strictObject({
   storageMb: z.optional(count),
   /** Requests to the gateway. */
   requestsPerMinute: z.optional(count),
+  /** Jobs of the scheduler. Default 200. */
+  schedules: z.optional(count),
   /** Spent on models in one UTC day. Default 20. */
   usdPerDay: z.optional(z.number().check(z.nonnegative())),
 });
@@ -40,3 +42,4 @@ export const tenantConfig = z.strictObject({
 export type TenantConfig = z.infer<typeof tenantConfig>;
 
 export const defaultUsdPerDay = 20;
+export const defaultSchedules = 200;

@@ -4,7 +4,9 @@ import { parseAgentId, parseTenantId, type TenantId } from '../contracts/ids.ts'
 import { hashJson } from '../contracts/json.ts';
 import type { LedgerEventOf, LedgerWriter } from '../contracts/ledger.ts';
 import type { ScheduleJob } from '../contracts/schedule.ts';
+import { defaultSchedules } from '../contracts/tenant.ts';
 import type { JobRow, Schedules } from '../state/schedules.ts';
+import { overQuotaSentence } from './quota.ts';
 import { firstFiring, type JobTiming } from './plan-firings.ts';
 import { timeFault } from './slots.ts';
 
@@ -12,6 +14,8 @@ export interface ChangeJobsContext {
   readonly schedules: Schedules;
   readonly clock: Clock;
   readonly ledger: (tenant: TenantId) => Promise<LedgerWriter>;
+  /** How many jobs a tenant may have. Default 200. */
+  readonly maxSchedules?: (tenant: TenantId) => number;
 }
 
 /** Who changes a job, for the record. */
@@ -28,7 +32,7 @@ export function timingOf(row: Pick<JobRow, 'tenant' | 'id' | 'job' | 'anchorMs' 
   return { tenant, id, when: job.when, missed: job.missed, jitterSeconds: job.jitterSeconds, anchorMs, nextMs };
 }
 
-/** @throws FixRequestError when the id is taken, or the job could never fire. */
+/** @throws FixRequestError when the id is taken, the tenant has as many jobs as it may, or the job could never fire. */
 export async function addJob(
   ctx: ChangeJobsContext,
   by: Changer,
@@ -36,8 +40,10 @@ export async function addJob(
 ): Promise<JobRow> {
   const row = newRow(job, origin, ctx.clock.now());
   if (ctx.schedules.get(row.tenant, row.id) !== undefined) throw taken(row);
+  const most = ctx.maxSchedules?.(row.tenant) ?? defaultSchedules;
+  if (ctx.schedules.count(row.tenant) >= most) throw overQuota(ctx, row, most);
   await record(ctx, by, { tenant: row.tenant, job: row.id, change: 'added', definition: hashJson(job) });
-  if (!ctx.schedules.add(row)) throw taken(row);
+  if (!ctx.schedules.add(row, most)) throw ctx.schedules.get(row.tenant, row.id) === undefined ? overQuota(ctx, row, most) : taken(row);
   return row;
 }
 
@@ -110,6 +116,11 @@ function newRow(job: ScheduleJob, origin: JobRow['origin'], nowMs: number): JobR
 
 function badTime(id: string, why: string): FixRequestError {
   return new FixRequestError('control.bad-schedule', `The job ${id} would never fire: ${why}. Correct its time and try again.`);
+}
+
+function overQuota({ schedules }: ChangeJobsContext, { tenant }: JobRow, limit: number): FixRequestError {
+  const message = overQuotaSentence(tenant, { name: 'schedules', limit, used: schedules.count(tenant) });
+  return new FixRequestError('control.over-quota', message);
 }
 
 function taken({ id, origin }: JobRow): FixRequestError {

@@ -1,7 +1,7 @@
 import type { QuotaUse } from '../contracts/admission.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { TenantId } from '../contracts/ids.ts';
-import { defaultUsdPerDay, type QuotaName } from '../contracts/tenant.ts';
+import { defaultSchedules, defaultUsdPerDay, type QuotaName } from '../contracts/tenant.ts';
 import type { Queue, QueueCounts, TenantShare } from '../state/queue.ts';
 import type { Tenant, Tenants } from '../state/tenants.ts';
 import type { Usage } from '../state/usage.ts';
@@ -49,6 +49,11 @@ export function usdUse(ctx: Pick<QuotaContext, 'clock' | 'usage'>, { id, config 
   return { name: 'usdPerDay', limit: config.quotas?.usdPerDay ?? defaultUsdPerDay, used };
 }
 
+/** How many jobs of the scheduler a tenant may have. @throws InvalidFileError when its file is wrong. */
+export function maxSchedulesOf(tenants: Pick<Tenants, 'get'>): (tenant: TenantId) => number {
+  return (tenant) => tenants.get(tenant)?.config.quotas?.schedules ?? defaultSchedules;
+}
+
 export interface TaskCounts {
   readonly ready: number;
   readonly scheduled: number;
@@ -71,6 +76,7 @@ const words: Readonly<Record<QuotaName, readonly [what: string, remedy: string]>
   sandboxMemoryMb: ['MiB of memory for sandboxes', 'Wait until a sandbox has stopped'],
   storageMb: ['MiB on the disk', 'Prune old runs'],
   requestsPerMinute: ['requests a minute', 'Wait a minute'],
+  schedules: ['jobs of the scheduler', 'Remove one'],
   usdPerDay: ['US dollars a day', 'Wait until the next day (UTC)'],
 };
 

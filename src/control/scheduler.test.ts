@@ -507,3 +507,30 @@ test('a started scheduler fires by itself, and a stopped one no more', async () 
 
   assert.equal(world.admitted.length, 1);
 });
+
+test('a tenant has 200 jobs at most, or as many as its quota says, and the refusal names the quota', async () => {
+  await using world = await openWorld();
+  const add = async (id: string, most?: number): Promise<unknown> =>
+    await addJob(most === undefined ? world.ctx : { ...world.ctx, maxSchedules: () => most }, human, {
+      job: jobOf({ id, when: { every: '1d' } }),
+    });
+  for (let n = 0; n < 200; n += 1) await add(`job-${n}`);
+
+  await assert.rejects(add('one-more'), { code: 'control.over-quota', message: /200 jobs of the scheduler and has 200.*quota schedules/ });
+  await assert.rejects(add('one-more', 3), { code: 'control.over-quota' });
+  await assert.rejects(add('job-7'), { code: 'control.job-exists' });
+  await add('one-more', 201);
+
+  assert.equal(world.schedules.count(tenant), 201);
+  assert.equal((await world.events('schedule.change')).length, 201);
+});
+
+test('sabotage: where the count before lies, as between two processes, the table still holds the bound', async () => {
+  await using world = await openWorld();
+  const lying = { ...world.ctx, schedules: { ...world.schedules, count: () => 0 }, maxSchedules: () => 1 };
+  await addJob(lying, human, { job: jobOf({ id: 'first', when: { every: '1d' } }) });
+
+  await assert.rejects(addJob(lying, human, { job: jobOf({ id: 'second', when: { every: '1d' } }) }), { code: 'control.over-quota' });
+
+  assert.equal(world.schedules.count(tenant), 1);
+});

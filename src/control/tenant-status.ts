@@ -1,8 +1,9 @@
 import type { QuotaUse } from '../contracts/admission.ts';
 import { reasonOf } from '../contracts/errors.ts';
 import type { TenantId } from '../contracts/ids.ts';
-import { defaultUsdPerDay, type QuotaName, type Quotas, type TenantConfig } from '../contracts/tenant.ts';
+import { defaultSchedules, defaultUsdPerDay, type QuotaName, type Quotas, type TenantConfig } from '../contracts/tenant.ts';
 import type { SandboxHolds } from '../state/sandbox-holds.ts';
+import type { Schedules } from '../state/schedules.ts';
 import type { Tenants } from '../state/tenants.ts';
 import type { Usage } from '../state/usage.ts';
 import { overQuotaSentence, sumOf, type QuotaContext, type TaskCounts } from './quota.ts';
@@ -11,6 +12,7 @@ export interface StatusContext extends Pick<QuotaContext, 'clock' | 'queue'> {
   readonly tenants: Pick<Tenants, 'existing'>;
   readonly usage: Pick<Usage, 'costMicroUsd' | 'measureStorage' | 'requests'>;
   readonly holds: Pick<SandboxHolds, 'use'>;
+  readonly schedules: Pick<Schedules, 'count'>;
   /** Compiles the policy of platform and tenant. @throws ClawholdError when nothing could start under it. */
   readonly checkPolicy: (tenant: TenantId) => Promise<void>;
 }
@@ -82,6 +84,8 @@ function readTenant(ctx: StatusContext, tenant: TenantId, conditions: TenantCond
   }
 }
 
+const defaults: Quotas = { usdPerDay: defaultUsdPerDay, schedules: defaultSchedules };
+
 interface UseParts {
   readonly tenant: TenantId;
   readonly tasks: TaskCounts;
@@ -99,10 +103,11 @@ async function usesOf(ctx: StatusContext, { tenant, tasks, limits, nowMs }: UseP
     ['sandboxCpu', held.cpu],
     ['sandboxMemoryMb', held.memoryMb],
     ['storageMb', Math.ceil(bytes / 2 ** 20)],
+    ['schedules', ctx.schedules.count(tenant)],
     ['usdPerDay', ctx.usage.costMicroUsd(tenant, nowMs) / 1e6],
   ];
   return used.map(([name, amount]) => {
-    const limit = limits[name] ?? (name === 'usdPerDay' ? defaultUsdPerDay : undefined);
+    const limit = limits[name] ?? defaults[name];
     return limit === undefined ? { name, used: amount } : { name, used: amount, limit };
   });
 }

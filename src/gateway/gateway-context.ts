@@ -36,10 +36,18 @@ export interface AgentDetails extends AgentSummary {
   readonly promptBytes: number;
 }
 
+/** An agent that could not start; `why` names files and lines, and is for operators of the platform. */
+export interface BrokenAgent {
+  readonly agent: AgentId;
+  /** What is wrong is the platform's policy, and no file of the tenant. */
+  readonly isPlatforms: boolean;
+  readonly why: string;
+}
+
 export interface AgentsDoor {
   list(tenant: TenantId): Promise<readonly AgentSummary[]>;
   /** Undefined when the tenant has no such agent. */
-  show(tenant: TenantId, agent: AgentId): Promise<AgentDetails | undefined>;
+  show(tenant: TenantId, agent: AgentId): Promise<AgentDetails | BrokenAgent | undefined>;
 }
 
 /** What became of a wish to stop a run. */
@@ -111,8 +119,10 @@ export interface GatewayContext {
   readonly stores: (tenant: TenantId) => TenantStores;
   readonly queue: Pick<Queue, 'counts' | 'list' | 'requeue' | 'pause' | 'resume'>;
   readonly schedules: Schedules;
-  /** @throws FixRequestError when nothing may be sent there. */
-  readonly checkNotifyUrl: (url: string) => Promise<void>;
+  /** @throws FixRequestError when nothing of that agent may be sent there. */
+  readonly checkNotifyUrl: (tenant: TenantId, agent: AgentId, url: string) => Promise<void>;
+  /** Whether a question must be answered by another person than who asked for the run. */
+  readonly approvals?: () => { readonly distinctApprover?: boolean | undefined } | undefined;
   readonly ledger: (tenant: TenantId) => Promise<LedgerWriter>;
   readonly agents: AgentsDoor;
   readonly feed: OpenRunFeed;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -91,7 +92,6 @@ test('readiness names what does not answer and says nothing of why', async (t) =
 
   assert.equal(answer.status, 503);
   assert.deepEqual(answer.json, { status: 'not-ready', failing: ['state'] });
-  assert.ok(world.lines.some(({ fields }) => fields?.['error'] === '/secret/path is gone'));
 });
 
 test('figures of the installation are for the platform only', async (t) => {
@@ -397,11 +397,15 @@ test('a secret is shown once: its answer is not kept, and its key gives no secon
 
 test('one tenant cannot hold so many connections that none is left for another', async (t) => {
   const world = await openWorld(t, (ctx) => ({ ...ctx, limits: { maxConnections: 20 } }));
+  const floods = [world.token('viewer', 'acme'), world.token('viewer', 'acme')];
   const [flood, calm] = [world.token('viewer', 'acme'), world.token('viewer')];
   const run = world.addRun({ tenant: parseTenantId('acme'), state: 'running' });
   const gone = new AbortController();
-  const stream = async (): Promise<Response> =>
-    await fetch(`${world.url}/api/v1/runs/${run.id}/events`, { headers: { authorization: `Bearer ${flood}` }, signal: gone.signal });
+  const stream = async (_: unknown, index: number): Promise<Response> =>
+    await fetch(`${world.url}/api/v1/runs/${run.id}/events`, {
+      headers: { authorization: `Bearer ${floods[index % 2]}` },
+      signal: gone.signal,
+    });
   const streams = await Promise.all(Array.from({ length: 10 }, stream));
 
   assert.deepEqual(new Set(streams.map(({ status }) => status)), new Set([200]));
@@ -412,6 +416,30 @@ test('one tenant cannot hold so many connections that none is left for another',
   let after = 429;
   for (let i = 0; i < 100 && after === 429; i += 1) after = (await world.ask('GET', '/api/v1/runs', { token: flood })).status;
   assert.equal(after, 200);
+});
+
+test('one token cannot hold so many uploads that none is left for others of its tenant, and each counts until its connection ends', async (t) => {
+  const world = await openWorld(t, (ctx) => ({ ...ctx, limits: { maxConnections: 20 } }));
+  const [flood, calm] = [world.token('submitter', 'acme'), world.token('submitter', 'acme')];
+  const head = `POST /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1:${world.port}\r\nAuthorization: Bearer ${flood}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`;
+  const sockets = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const socket = net.connect(world.port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write(head);
+      return socket;
+    }),
+  );
+
+  const list = async (token: string): Promise<number> => (await world.ask('GET', '/api/v1/runs', { token })).status;
+  let refused = 200;
+  for (let i = 0; i < 200 && refused === 200; i += 1) refused = await list(flood);
+  const other = await list(calm);
+  for (const socket of sockets) socket.destroy();
+  let after = 429;
+  for (let i = 0; i < 200 && after === 429; i += 1) after = await list(flood);
+
+  assert.deepEqual([refused, other, after], [429, 200, 200]);
 });
 
 test('a suspended tenant’s question is not answered, so that the answer is not lost', async (t) => {
@@ -445,4 +473,53 @@ test('a tenant that is gone or whose file is wrong is closed', async (t) => {
     assert.deepEqual([answer.status, answer.json.code], [403, 'gateway.tenant-closed']);
     assert.doesNotMatch(answer.text, /yaml/);
   }
+});
+
+test('where the configuration wants another person, the token that asked for a run does not answer its question', async (t) => {
+  let distinctApprover = true;
+  const world = await openWorld(t, (ctx) => ({ ...ctx, approvals: () => ({ distinctApprover }) }));
+  const approval = world.addApproval(world.addRun({ state: 'waiting' }));
+  const asked = approval.request.principal.id;
+  const other = world.token(['submitter', 'approver']);
+  const own = world.token(['submitter', 'approver']);
+  const id = world.ctx.tokens.list(parseTenantId('default'))[0]?.id ?? '';
+  const mine = world.addApproval(world.addRun({ state: 'waiting' }), { principal: { kind: 'service', id } });
+  const answer = async (token: string) =>
+    await world.ask('POST', `/api/v1/approvals/${mine.id}/answer`, { token, body: { answer: 'approved' } });
+
+  const refused = await answer(own);
+  const taken = await answer(other);
+  distinctApprover = false;
+  const again = world.addApproval(world.addRun({ state: 'waiting' }), { principal: { kind: 'service', id } });
+  const alone = await world.ask('POST', `/api/v1/approvals/${again.id}/answer`, { token: own, body: { answer: 'approved' } });
+
+  assert.notEqual(asked, id);
+  assert.deepEqual([refused.status, refused.json.code], [403, 'gateway.same-person']);
+  assert.deepEqual([taken.status, alone.status], [200, 200]);
+});
+
+test('an agent that cannot start is 409 for everybody, and only operators of the platform see the file and line', async (t) => {
+  const why = 'policies/platform.yaml:7: rules has a mistake.';
+  let isPlatforms = true;
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    agents: { ...ctx.agents, show: async (_tenant, agent) => ({ agent, isPlatforms, why }) },
+  }));
+  const who = { operator: world.token('operator'), viewer: world.token('viewer'), tenant: world.token('admin', 'acme') };
+  const body = { id: 'daily', agent: 'main', message: 'x', when: { every: '1h' } };
+
+  const shown = await Promise.all(Object.values(who).map(async (token) => await world.ask('GET', '/api/v1/agents/main', { token })));
+  const added = await Promise.all(
+    [who.operator, who.tenant].map(async (token) => await world.ask('POST', '/api/v1/schedules', { token, body })),
+  );
+  isPlatforms = false;
+  const own = await world.ask('GET', '/api/v1/agents/main', { token: who.tenant });
+
+  for (const { status, json } of [...shown, ...added]) assert.deepEqual([status, json.code], [409, 'control.agent-invalid']);
+  assert.deepEqual(
+    [...shown, ...added].map(({ text }) => text.includes('platform.yaml:7')),
+    [true, false, false, true, false],
+  );
+  assert.match(shown[2]?.json.detail, /the policy of the platform does not load\. Tell whoever runs this installation\./);
+  assert.match(own.json.detail, /its configuration or a policy is not valid/);
 });

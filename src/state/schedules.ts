@@ -34,8 +34,9 @@ export interface HistoryFilter {
  * history, so that a job of the same id does not start its slots again.
  */
 export interface Schedules {
-  /** False when the tenant has a job of this id. */
-  add(row: JobRow): boolean;
+  /** False when the tenant has a job of this id, or `most` jobs already, also when several processes add at once. */
+  add(row: JobRow, most?: number): boolean;
+  count(tenant: TenantId): number;
   /** The new definition, time and origin; pause and history stay. False when there is no such job. */
   replace(row: JobRow): boolean;
   remove(tenant: TenantId, id: string): boolean;
@@ -86,17 +87,21 @@ export function openSchedules(database: Database): Schedules {
 }
 
 type TimeMethods = 'pause' | 'resume' | 'setNext' | 'due' | 'nextDueMs' | 'setDeaths';
-type JobMethods = 'add' | 'replace' | 'remove' | 'get' | 'list' | 'listFromFiles';
+type JobMethods = 'add' | 'count' | 'replace' | 'remove' | 'get' | 'list' | 'listFromFiles';
 const oneJob = 'tenant = ? AND id = ?';
 
 function jobMethods(database: Database): Pick<Schedules, JobMethods> {
   const changed = (sql: string, ...values: SqlValue[]): boolean => database.run(sql, ...values).changes === 1;
   return {
-    add: (row) =>
+    add: (row, most) =>
       changed(
-        `INSERT INTO schedule_jobs (${jobColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+        `INSERT INTO schedule_jobs (${jobColumns}) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+         WHERE (SELECT count(*) FROM schedule_jobs WHERE tenant = ?) < ? ON CONFLICT DO NOTHING`,
         ...jobValues(row),
+        row.tenant,
+        most ?? Number.MAX_SAFE_INTEGER,
       ),
+    count: (tenant) => (database.get('SELECT count(*) AS n FROM schedule_jobs WHERE tenant = ?', tenant) as { n: number }).n,
     replace: (row) =>
       changed(
         `UPDATE schedule_jobs SET agent = ?, origin = ?, definition = ?, anchor_ms = ?, next_ms = ?, due_ms = ? WHERE ${oneJob}`,

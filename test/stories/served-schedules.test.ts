@@ -73,6 +73,7 @@ test('a job that is started by hand runs in the running server, with the princip
   using one = newInstallation({
     openAi: server.baseUrl,
     clawholdYaml: `model: test/model\negress: { loopback: ['news.test:${port}'] }\n`,
+    agentYaml: `grants:\n  http.fetch: { hosts: ['news.test:${port}'], methods: [POST] }\n`,
     env: { NOTIFY_KEY: key },
   });
   const url = ['--notify-url', `http://news.test:${port}/in`, '--notify-secret', 'NOTIFY_KEY'];

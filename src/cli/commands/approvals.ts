@@ -1,6 +1,7 @@
 import type { Approval } from '../../contracts/approval.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { parseApprovalId, type ApprovalId } from '../../contracts/ids.ts';
+import { refusedApprover } from '../../governance/distinct-approver.ts';
 import { describeApproval } from '../ask-terminal.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import { table } from '../io.ts';
@@ -67,6 +68,8 @@ async function answer(
 ): Promise<void> {
   const { app, io } = context;
   const approval = await find(context, parseApprovalId(id));
+  const refusal = refusedApprover(approval, localUser(context), (await app.config()).approvals);
+  if (refusal !== undefined) throw new FixRequestError('cli.same-person', refusal);
   const outcome = (await app.approvals()).answer(approval.id, { state, by: localUser(context).id, nowMs: Date.now() });
   if (outcome.outcome !== 'answered')
     throw new FixRequestError(

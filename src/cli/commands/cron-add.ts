@@ -1,14 +1,15 @@
 import { addJob } from '../../control/change-jobs.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { parseAgentId, type AgentId } from '../../contracts/ids.ts';
+import { jobView } from '../../control/job-view.ts';
 import { readWorkflow } from '../../control/workflows.ts';
 import { scheduleJob, type ScheduleJob } from '../../contracts/schedule.ts';
 import type { Schedules } from '../../state/schedules.ts';
 import { printResult, type CommandContext } from '../command.ts';
-import { checkNotifyUrl } from '../open-notify-post.ts';
+import { checkNotifyUrl, notifyRights } from '../open-notify-post.ts';
 import { chooseAgent, localUser } from '../run-options.ts';
 import type { AddFlags } from './cron.ts';
-import { describeWhen, jobsContext, viewOf } from './cron-jobs.ts';
+import { describeWhen, jobsContext } from './cron-jobs.ts';
 
 /** Adds a job from the command line's flags. @throws FixRequestError that names the flag. */
 export async function addCronJob(context: CommandContext, flags: AddFlags): Promise<void> {
@@ -24,9 +25,10 @@ export async function addCronJob(context: CommandContext, flags: AddFlags): Prom
     throw new FixRequestError('cli.no-task', `Agent ${agent} has no standing task, so the job needs --message "…". Nothing was added.`);
   const ctx = await jobsContext(context);
   const job = parseJob({ ...jobFrom(flags), id: flags.id ?? freeId(ctx.schedules, context, agent), tenant: app.tenant, agent, message });
-  if (job.notify !== null && 'url' in job.notify) await checkNotifyUrl(job.notify.url, (await app.config()).egress?.loopback ?? []);
+  if (job.notify !== null && 'url' in job.notify)
+    await checkNotifyUrl(job.notify.url, notifyRights(app, agent, (await app.config()).egress?.loopback ?? []));
   const row = await addJob(ctx, localUser(context), { job });
-  const view = viewOf(ctx, row);
+  const view = jobView(ctx, row);
   printResult(
     io,
     view,

@@ -3,7 +3,8 @@ import { makeVisible } from '../../governance/visible.ts';
 import { openDeliveries } from '../../state/deliveries.ts';
 import { printResult, type CommandContext } from '../command.ts';
 import { table } from '../io.ts';
-import { firingView, jobsContext } from './cron-jobs.ts';
+import { firingView } from '../../control/job-view.ts';
+import { jobsContext } from './cron-jobs.ts';
 
 /** What became of slots, also of jobs that were removed. */
 export async function showHistory(context: CommandContext, id: string | undefined, limitText: string): Promise<void> {

@@ -1,62 +1,21 @@
 import { systemClock } from '../../contracts/clock.ts';
-import type { ScheduleJob, ScheduleTime } from '../../contracts/schedule.ts';
+import type { ScheduleTime } from '../../contracts/schedule.ts';
 import type { ChangeJobsContext } from '../../control/change-jobs.ts';
+import { jobView } from '../../control/job-view.ts';
 import { makeVisible } from '../../governance/visible.ts';
-import { openSchedules, type FiringRow, type JobRow } from '../../state/schedules.ts';
+import { openSchedules } from '../../state/schedules.ts';
 import { printResult, type CommandContext } from '../command.ts';
 import { table } from '../io.ts';
 import { localUser } from '../run-options.ts';
 
-/** A job as programs see it. */
-export interface JobView {
-  readonly job: ScheduleJob;
-  readonly origin: JobRow['origin'];
-  readonly created: string;
-  /** ISO 8601; null: it has no slot any more. */
-  readonly next: string | null;
-  /** Why it does not fire; null: it does. */
-  readonly paused: string | null;
-  readonly last: FiringView | null;
-}
-
-export interface FiringView {
-  readonly job: string;
-  readonly slot: string;
-  readonly isManual: boolean;
-  readonly state: FiringRow['state'];
-  readonly run: string | null;
-  readonly runState: string | null;
-  readonly reason: string;
-  readonly interruptions: number;
-}
-
 /** What changing jobs needs, for the tenant of the command. The list loads no parser of times: only what changes a job does. */
 export async function jobsContext({ app }: CommandContext): Promise<ChangeJobsContext> {
-  return { schedules: openSchedules(await app.database()), clock: systemClock, ledger: async () => await app.ledger() };
-}
-
-export function viewOf({ schedules }: Pick<ChangeJobsContext, 'schedules'>, row: JobRow): JobView {
-  const [last] = schedules.history({ tenant: row.tenant, job: row.id, limit: 1 });
+  const [{ openTenants }, { maxSchedulesOf }] = await Promise.all([import('../../state/tenants.ts'), import('../../control/quota.ts')]);
   return {
-    job: row.job,
-    origin: row.origin,
-    created: new Date(row.createdMs).toISOString(),
-    next: row.nextMs === undefined || row.pauseReason !== undefined ? null : new Date(row.nextMs).toISOString(),
-    paused: row.pauseReason ?? null,
-    last: last === undefined ? null : firingView(last),
-  };
-}
-
-export function firingView({ job, slotMs, isManual, state, run, runState, reason, interruptions }: FiringRow): FiringView {
-  return {
-    job,
-    slot: new Date(slotMs).toISOString(),
-    isManual,
-    state,
-    run: run ?? null,
-    runState: runState ?? null,
-    reason,
-    interruptions,
+    schedules: openSchedules(await app.database()),
+    clock: systemClock,
+    ledger: async () => await app.ledger(),
+    maxSchedules: maxSchedulesOf(openTenants(await app.home())),
   };
 }
 
@@ -68,7 +27,7 @@ export function describeWhen({ cron, timezone, at, every }: ScheduleTime): strin
 
 export async function listJobs(context: CommandContext): Promise<void> {
   const ctx = await jobsContext(context);
-  const views = ctx.schedules.list(context.app.tenant).map((row) => viewOf(ctx, row));
+  const views = ctx.schedules.list(context.app.tenant).map((row) => jobView(ctx, row));
   const cells = views.map(({ job, next, paused, last }) => [
     job.id,
     job.workflow === undefined ? job.agent : `workflow ${job.workflow}`,
@@ -87,7 +46,7 @@ export async function listJobs(context: CommandContext): Promise<void> {
 export async function showJob(context: CommandContext, id: string): Promise<void> {
   const { findJob } = await import('../../control/change-jobs.ts');
   const ctx = await jobsContext(context);
-  const view = viewOf(ctx, findJob(ctx.schedules, { tenant: context.app.tenant, id }));
+  const view = jobView(ctx, findJob(ctx.schedules, { tenant: context.app.tenant, id }));
   const { job, next, paused, last, origin, created } = view;
   const lines = [
     `${job.id}: ${job.workflow === undefined ? `agent ${job.agent}` : `workflow ${job.workflow}`}, ${describeWhen(job.when)}`,
@@ -114,7 +73,7 @@ export async function pauseCronJob(context: CommandContext, id: string, reason: 
 export async function resumeCronJob(context: CommandContext, id: string): Promise<void> {
   const { resumeJob } = await import('../../control/change-jobs.ts');
   const ctx = await jobsContext(context);
-  const view = viewOf(ctx, await resumeJob(ctx, localUser(context), { tenant: context.app.tenant, id }));
+  const view = jobView(ctx, await resumeJob(ctx, localUser(context), { tenant: context.app.tenant, id }));
   printResult(context.io, view, `Job ${id} fires again, next at ${view.next ?? 'no time: its time is over'}.`);
 }
 

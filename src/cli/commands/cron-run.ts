@@ -3,7 +3,8 @@ import { findJob } from '../../control/change-jobs.ts';
 import { readServeState } from '../../state/serve-file.ts';
 import type { FiringRow } from '../../state/schedules.ts';
 import { printResult, type CommandContext } from '../command.ts';
-import { firingView, jobsContext } from './cron-jobs.ts';
+import { firingView } from '../../control/job-view.ts';
+import { jobsContext } from './cron-jobs.ts';
 
 /** A running server looks once a second. */
 const waitMs = 5_000;

@@ -1,9 +1,10 @@
 import { systemClock } from '../../contracts/clock.ts';
+import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import type { AgentId, TenantId } from '../../contracts/ids.ts';
 import { admit, type AdmitContext } from '../../control/admit.ts';
 import { admitResume } from '../../control/admit-resume.ts';
 import { verifyLedger } from '../../governance/verify-ledger.ts';
-import type { AgentsDoor, AgentSummary, GatewayContext } from '../../gateway/gateway-context.ts';
+import type { AgentsDoor, AgentSummary, BrokenAgent, GatewayContext } from '../../gateway/gateway-context.ts';
 import { openApprovals } from '../../state/approvals.ts';
 import { openKeptAnswers } from '../../state/kept-answers.ts';
 import type { OpenRunFeed } from '../../state/run-feed.ts';
@@ -11,10 +12,11 @@ import { openRuns } from '../../state/runs.ts';
 import { openSchedules } from '../../state/schedules.ts';
 import { openSessions } from '../../state/sessions.ts';
 import { openTokens, type Tokens } from '../../state/tokens.ts';
+import { InvalidFileError } from '../../state/yaml-file.ts';
 import { openUsage } from '../../state/usage.ts';
 import { listAgents, loadAgent } from '../../worker/load-agent.ts';
 import { buildId } from '../build-id.ts';
-import { checkNotifyUrl } from '../open-notify-post.ts';
+import { checkNotifyUrl, notifyRights } from '../open-notify-post.ts';
 import { inspectAgent } from '../inspect-agent.ts';
 import { askToStop } from '../stop-run.ts';
 import { countRequests } from './count-requests.ts';
@@ -59,7 +61,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     }),
     queue,
     schedules: openSchedules(database),
-    checkNotifyUrl: async (url) => await checkNotifyUrl(url, installation.config().egress?.loopback ?? []),
+    ...settings(installation),
     ledger: installation.ledgerOf,
     agents: agentsDoor(installation),
     feed,
@@ -68,6 +70,15 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     verifyLedger: async (tenant) => await verifyLedger(home.ledgerDir(tenant)),
     readiness: parts.readiness,
     metricsText: async () => await metrics.text(),
+  };
+}
+
+/** What the configuration says now. */
+function settings({ appOf, config }: Installation): Pick<GatewayContext, 'approvals' | 'checkNotifyUrl'> {
+  return {
+    checkNotifyUrl: async (tenant, agent, url) =>
+      await checkNotifyUrl(url, notifyRights(appOf(tenant), agent, config().egress?.loopback ?? [])),
+    approvals: () => config().approvals,
   };
 }
 
@@ -97,24 +108,34 @@ function authenticator({ database, home }: Installation, tokens: Tokens): Gatewa
 
 /** An agent whose files are wrong is not listed: whoever repairs it sees why with "clawhold agents validate". */
 function agentsDoor({ home, appOf }: Installation): AgentsDoor {
-  const summary = async (tenant: TenantId, agent: AgentId): Promise<AgentSummary | undefined> => {
-    // silent-ok: a broken agent cannot be started, so it is not offered.
-    const loaded = await loadAgent(home, { tenant, agent }).catch(() => undefined);
-    if (loaded === undefined) return undefined;
-    return { agent, description: loaded.config.description ?? '', grants: Object.keys(loaded.config.grants ?? {}) };
+  const summary = async (tenant: TenantId, agent: AgentId): Promise<AgentSummary> => {
+    const { config } = await loadAgent(home, { tenant, agent });
+    return { agent, description: config.description ?? '', grants: Object.keys(config.grants ?? {}) };
   };
   return {
     list: async (tenant) => {
       const names = (await listAgents(home, tenant)) as AgentId[];
-      return (await Promise.all(names.map(async (name) => await summary(tenant, name)))).filter((one) => one !== undefined);
+      // silent-ok: a broken agent cannot be started, so it is not offered.
+      const found = await Promise.all(names.map(async (name) => await summary(tenant, name).catch(() => undefined)));
+      return found.filter((one) => one !== undefined);
     },
     show: async (tenant, agent) => {
-      const short = await summary(tenant, agent);
-      if (short === undefined) return undefined;
-      const app = appOf(tenant);
-      const facts = await inspectAgent(app, agent);
-      const model = facts.config.model ?? (await app.config()).model ?? null;
-      return { ...short, model, tools: facts.tools, promptBytes: facts.promptBytes };
+      try {
+        const app = appOf(tenant);
+        const [short, facts] = [await summary(tenant, agent), await inspectAgent(app, agent)];
+        const model = facts.config.model ?? (await app.config()).model ?? null;
+        return { ...short, model, tools: facts.tools, promptBytes: facts.promptBytes };
+      } catch (error) {
+        return brokenAgent(error, agent);
+      }
     },
   };
+}
+
+/** @throws the error when it is no mistake in a file. */
+function brokenAgent(error: unknown, agent: AgentId): BrokenAgent | undefined {
+  if (!(error instanceof ClawholdError) || error.remedy !== 'fix-request') throw error;
+  if (error.code === 'worker.unknown-agent') return undefined;
+  const isPlatforms = error instanceof InvalidFileError && error.file.startsWith('policies/');
+  return { agent, isPlatforms, why: reasonOf(error) };
 }

@@ -1,5 +1,6 @@
 import { systemClock } from '../../contracts/clock.ts';
 import { admit, type AdmitContext } from '../../control/admit.ts';
+import { maxSchedulesOf } from '../../control/quota.ts';
 import { openScheduler, type Scheduler } from '../../control/scheduler.ts';
 import { isClaimAlive } from '../../governance/ledger.ts';
 import { openDeliveries } from '../../state/deliveries.ts';
@@ -24,6 +25,7 @@ export function serveScheduler({ installation, admission, log }: SchedulerParts)
     runs,
     log,
     clock: systemClock,
+    maxSchedules: maxSchedulesOf(tenants),
     schedules: openSchedules(database),
     deliveries: openDeliveries(database),
     workflows: openWorkflows(database),

@@ -4,7 +4,6 @@ import { traceIdOf } from '../../contracts/trace.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import type { Call, Reply, Route } from '../route.ts';
 import { secretOf } from './identify.ts';
-import type { InFlight } from './in-flight.ts';
 import { idempotencyKeyOf, type openOnce } from './once.ts';
 import { parseCall } from './parse-call.ts';
 import { sendReply } from './send-reply.ts';
@@ -24,7 +23,6 @@ export interface World {
   readonly ctx: GatewayContext;
   readonly once: ReturnType<typeof openOnce>;
   readonly closing: AbortSignal;
-  readonly inFlight: InFlight;
 }
 
 export interface Asked {
@@ -37,13 +35,7 @@ export interface Asked {
 export const defaultIdleMs = 60_000;
 
 /** From a request that may be made to its answer, within one step of its trace. */
-export async function answerCall(world: World, asked: Asked): Promise<void> {
-  const tenant = asked.facts.principal?.tenant;
-  using _place = tenant === undefined ? undefined : world.inFlight.enter(tenant, asked.route);
-  await answer(world, asked);
-}
-
-async function answer({ ctx, once, closing }: World, { route, request, reply, facts }: Asked): Promise<void> {
+export async function answerCall({ ctx, once, closing }: World, { route, request, reply, facts }: Asked): Promise<void> {
   const { principal } = facts;
   const key = idempotencyKeyOf(route, request.headers['idempotency-key']);
   const parsed = parseCall(route, { params: request.params, query: request.query, body: request.body });

@@ -10,7 +10,7 @@ import { parseStrictJson } from '../strict-json.ts';
 import { answerCall, defaultIdleMs, type Facts } from './answer-call.ts';
 import { checkSingleHeaders, checkSource, type AllowedHosts } from './check-source.ts';
 import { openIdentify } from './identify.ts';
-import { openInFlight } from './in-flight.ts';
+import { openInFlight, type InFlight } from './in-flight.ts';
 import { openOnce } from './once.ts';
 import { openAiErrorBody, problemBody, problemOf } from './problem.ts';
 
@@ -45,8 +45,9 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
   app.server.maxConnections = ctx.limits?.maxConnections ?? 8192;
   const requests: Requests = new WeakMap();
   acceptOnlyJson(app);
-  addHooks(ctx, app, { requests, hosts: options.hosts });
-  const world = { ctx, once: openOnce(ctx), closing: options.closing, inFlight: openInFlight(ctx.limits?.maxConnections ?? 8192) };
+  const inFlight = openInFlight(ctx.limits?.maxConnections ?? 8192);
+  addHooks(ctx, app, { requests, hosts: options.hosts, inFlight });
+  const world = { ctx, once: openOnce(ctx), closing: options.closing };
   const add = (scope: FastifyInstance, route: Route): void =>
     void scope.route({
       method: route.method,
@@ -68,10 +69,11 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
 interface Hooks {
   readonly requests: Requests;
   readonly hosts: () => AllowedHosts;
+  readonly inFlight: InFlight;
 }
 
 /** What happens to every request, whatever it asks for. */
-function addHooks(ctx: GatewayContext, app: FastifyInstance, { requests, hosts }: Hooks): void {
+function addHooks(ctx: GatewayContext, app: FastifyInstance, { requests, hosts, inFlight }: Hooks): void {
   const identify = openIdentify(ctx);
   app.addHook('onRoute', ({ config }) => {
     if (routeOf(config) === undefined) throw new TypeError('a route that is not in the table of routes has no rules');
@@ -83,7 +85,12 @@ function addHooks(ctx: GatewayContext, app: FastifyInstance, { requests, hosts }
     checkSingleHeaders(request.raw.rawHeaders);
     checkSource(hosts(), request);
     const route = routeOf(request.routeOptions.config);
-    if (route !== undefined) facts.principal = identify(route, { headers: request.headers, ip: request.ip, nowMs: facts.startMs });
+    if (route === undefined) return;
+    facts.principal = identify(route, { headers: request.headers, ip: request.ip, nowMs: facts.startMs });
+    if (facts.principal === undefined) return;
+    // From before the body is read, to the last byte of the answer.
+    const place = inFlight.enter(facts.principal, route);
+    reply.raw.once('close', () => place[Symbol.dispose]());
   });
   app.setErrorHandler((thrown, request, reply) => refuse(ctx, { thrown, request, reply }, requests.get(request)));
   app.setNotFoundHandler((request, reply) => {

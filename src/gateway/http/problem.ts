@@ -40,6 +40,7 @@ const statusOfCode: Readonly<Record<string, number>> = {
   'control.job-in-file': 409,
   'state.token-ended': 409,
   'state.starts-wait': 429,
+  'control.over-quota': 429,
 };
 
 const statusOfRemedy: Readonly<Record<Remedy, number>> = { 'fix-request': 400, retry: 503, 'ask-human': 500, 'give-up': 500 };

@@ -1,7 +1,6 @@
 import * as z from 'zod/mini';
-import type { AgentId } from '../../contracts/ids.ts';
-import { unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, readers, type Route } from '../route.ts';
+import { findAgent } from './find-agent.ts';
 import { count, name } from './shapes.ts';
 
 const summary = { agent: name, description: z.string(), grants: z.array(z.string()) };
@@ -24,9 +23,5 @@ export const showAgent: Route = defineRoute({
   roles: readers,
   params: z.strictObject({ agent: name }),
   answer: z.object({ agent: z.object({ ...summary, model: z.nullable(z.string()), tools: z.array(z.string()), promptBytes: count }) }),
-  handle: async (ctx, { tenant, params }) => {
-    const agent = await ctx.agents.show(tenant, params.agent as AgentId);
-    if (agent === undefined) throw unknownThing('agent', params.agent);
-    return json({ agent });
-  },
+  handle: async (ctx, call) => json({ agent: await findAgent(ctx, call, call.params.agent) }),
 });

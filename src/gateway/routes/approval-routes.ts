@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import type { Approval } from '../../contracts/approval.ts';
 import type { ApprovalId, RunId, TenantId } from '../../contracts/ids.ts';
+import { refusedApprover } from '../../governance/distinct-approver.ts';
 import { admittedOr } from '../admission-reply.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
@@ -65,6 +66,11 @@ export const answerApproval: Route = defineRoute({
   answer: z.object({ approval: approvalId, state: z.enum(['approved', 'denied']), run: runId }),
   handle: async (ctx, { principal, tenant, params: { approval: id }, body, nowMs, traceparent }) => {
     const found = findApproval(ctx, tenant, id);
+    const refusal = refusedApprover(found, principal, ctx.approvals?.());
+    if (refusal !== undefined) {
+      const code = 'gateway.same-person';
+      throw new RequestRefusedError(403, code, refusal);
+    }
     if (ctx.tenants.get(tenant)?.isActive !== true) {
       const code = 'gateway.tenant-suspended';
       throw new RequestRefusedError(

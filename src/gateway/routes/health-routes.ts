@@ -21,7 +21,6 @@ export const readiness: Route = defineRoute({
   handle: async (ctx) => {
     const checks = await ctx.readiness();
     const failing = checks.filter(({ isReady }) => !isReady);
-    for (const { name, why } of failing) ctx.log.warn('not ready', { check: name, error: why });
     if (failing.length === 0) return json({ status: 'ready', failing: [] });
     return json({ status: 'not-ready', failing: failing.map(({ name }) => name) }, { status: 503, headers: { 'retry-after': '2' } });
   },

@@ -1,11 +1,13 @@
 import * as z from 'zod/mini';
-import type { AgentId } from '../../contracts/ids.ts';
 import { notifyTarget, scheduleJob, scheduleTime } from '../../contracts/schedule.ts';
 import { addJob, pauseJob, removeJob, resumeJob, type Changer } from '../../control/change-jobs.ts';
-import { firingStates, type FiringRow, type JobRow } from '../../state/schedules.ts';
+import { firingView, jobView } from '../../control/job-view.ts';
+import { maxSchedulesOf } from '../../control/quota.ts';
+import { firingStates, type JobRow } from '../../state/schedules.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, operators, readers, type Call, type Reply, type Route } from '../route.ts';
+import { findAgent } from './find-agent.ts';
 import { count, name, pageLimit, runId } from './shapes.ts';
 
 const firing = z.object({
@@ -36,7 +38,7 @@ export const listSchedules: Route = defineRoute({
   scope: 'tenant',
   roles: readers,
   answer: z.object({ schedules: z.array(view) }),
-  handle: (ctx, { tenant }) => json({ schedules: ctx.schedules.list(tenant).map((row) => viewOf(ctx, row)) }),
+  handle: (ctx, { tenant }) => json({ schedules: ctx.schedules.list(tenant).map((row) => jobView(ctx, row)) }),
 });
 
 export const showSchedule: Route = defineRoute({
@@ -51,7 +53,7 @@ export const showSchedule: Route = defineRoute({
   handle: (ctx, call) => {
     const row = find(ctx, call);
     const history = ctx.schedules.history({ tenant: row.tenant, job: row.id, limit: call.query.limit ?? 20 });
-    return json({ schedule: viewOf(ctx, row), history: history.map(firingView) });
+    return json({ schedule: jobView(ctx, row), history: history.map(firingView) });
   },
 });
 
@@ -74,14 +76,14 @@ export const addSchedule: Route = defineRoute({
     notify: z.optional(notifyTarget),
   }),
   answer: z.object({ schedule: view }),
-  handle: async (ctx, { principal, tenant, body }) => {
-    const agent = await ctx.agents.show(tenant, body.agent as AgentId);
-    if (agent === undefined) throw unknownThing('agent', body.agent);
+  handle: async (ctx, call) => {
+    const { principal, tenant, body } = call;
+    const { agent } = await findAgent(ctx, call, body.agent);
     const { notify } = body;
-    if (notify !== undefined && 'url' in notify) await ctx.checkNotifyUrl(notify.url);
+    if (notify !== undefined && 'url' in notify) await ctx.checkNotifyUrl(tenant, agent, notify.url);
     const job = scheduleJob.parse({ ...body, tenant, mode: body.mode ?? 'isolated', notify: notify ?? null });
-    const row = await addJob(ctx, changer(principal), { job });
-    return json({ schedule: viewOf(ctx, row) }, { headers: { location: `/api/v1/schedules/${row.id}` } });
+    const row = await addJob({ ...ctx, maxSchedules: maxSchedulesOf(ctx.tenants) }, changer(principal), { job });
+    return json({ schedule: jobView(ctx, row) }, { headers: { location: `/api/v1/schedules/${row.id}` } });
   },
 });
 
@@ -152,35 +154,9 @@ function find(ctx: GatewayContext, { tenant, params: { schedule } }: JobCall): J
 }
 
 function viewReply(ctx: GatewayContext, call: JobCall): Reply {
-  return json({ schedule: viewOf(ctx, find(ctx, call)) });
+  return json({ schedule: jobView(ctx, find(ctx, call)) });
 }
 
 function changer({ kind, id }: Changer): Changer {
   return { kind, id };
-}
-
-/** As `clawhold cron show --json` has it. */
-function viewOf({ schedules }: Pick<GatewayContext, 'schedules'>, row: JobRow): z.output<typeof view> {
-  const [last] = schedules.history({ tenant: row.tenant, job: row.id, limit: 1 });
-  return {
-    job: row.job,
-    origin: row.origin,
-    created: new Date(row.createdMs).toISOString(),
-    next: row.nextMs === undefined || row.pauseReason !== undefined ? null : new Date(row.nextMs).toISOString(),
-    paused: row.pauseReason ?? null,
-    last: last === undefined ? null : firingView(last),
-  };
-}
-
-function firingView({ job, slotMs, isManual, state, run, runState, reason, interruptions }: FiringRow): z.output<typeof firing> {
-  return {
-    job,
-    slot: new Date(slotMs).toISOString(),
-    isManual,
-    state,
-    run: run ?? null,
-    runState: runState ?? null,
-    reason,
-    interruptions,
-  };
 }
