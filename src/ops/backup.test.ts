@@ -350,6 +350,69 @@ for (const evil of [
   });
 }
 
+for (const own of ['serve.json', 'serve.lock', 'state.db-wal', 'queue.db-journal', 'backups/x', 'other.db']) {
+  test(`a manifest that names home/${own}, which is of a process and not of a home, is refused`, async () => {
+    await using world = await openWorld();
+    const { archive } = await world.backup();
+    fs.mkdirSync(path.dirname(path.join(archive, 'home', own)), { recursive: true });
+    fs.writeFileSync(path.join(archive, 'home', own), 'x');
+    edit(archive, (manifest) => void manifest.files.push({ path: `home/${own}`, bytes: 1, sha256: sha256('x'), mode: 0o600 }));
+
+    await assert.rejects(restoreBackup({ archive, homeDir: path.join(world.root, 'target', '.clawhold') }), { code: 'ops.bad-archive' });
+    assert.equal(fs.existsSync(path.join(world.root, 'target')), false);
+  });
+}
+
+test('a file of terabytes in the place of a small one is damage that is seen by its size, and no hash of it is waited for', async () => {
+  await using world = await openWorld();
+  const { archive } = await world.backup();
+  fs.truncateSync(path.join(archive, 'home/clawhold.yaml'), 2 ** 40);
+
+  const report = await verifyBackup(archive);
+
+  assert.match(report.problems.join('\n'), /clawhold\.yaml is damaged/);
+});
+
+test('a manifest that is larger than any is refused before it is read', async () => {
+  await using world = await openWorld();
+  const { archive } = await world.backup();
+  fs.truncateSync(path.join(archive, manifestName), 2 ** 40);
+
+  await assert.rejects(verifyBackup(archive), { code: 'ops.bad-archive' });
+  assert.match(listBackups(path.dirname(archive))[0]?.problem ?? '', /which no backup needs/);
+});
+
+test('names that an archive cannot hold are told of, and the rest of the backup is good', async () => {
+  await using world = await openWorld();
+  const memory = path.join(world.home.agentDir(tenant, parseAgentId('main')), 'memory');
+  const notText = (...end: readonly string[]): Buffer =>
+    Buffer.concat([Buffer.from(`${memory}/`), Buffer.from([0xff]), Buffer.from(end.join(''))]);
+  fs.mkdirSync(notText('dir'), { recursive: true });
+  fs.writeFileSync(notText('dir/lost.md'), 'x');
+  for (const name of ['a\\b.md', 'line\nbreak.md', 'fine.md']) fs.writeFileSync(path.join(memory, name), 'x');
+  fs.writeFileSync(notText('.md'), 'x');
+
+  const { archive, skipped } = await world.backup();
+
+  assert.equal((await verifyBackup(archive)).ok, true);
+  assert.deepEqual(
+    skipped.map((name) => path.basename(name)),
+    ['a\\b.md', 'line\nbreak.md', '\uFFFD.md', '\uFFFDdir'],
+  );
+  assert.equal(fs.existsSync(path.join(archive, 'home/tenants/default/agents/main/memory/fine.md')), true);
+});
+
+test('unfinished files of others in the folder for backups are let be', async () => {
+  await using world = await openWorld();
+  const kept = path.join(world.root, 'kept');
+  fs.mkdirSync(kept);
+  fs.writeFileSync(path.join(kept, 'film.mkv.partial'), 'x');
+
+  await world.backup();
+
+  assert.equal(fs.existsSync(path.join(kept, 'film.mkv.partial')), true);
+});
+
 test('an archive that was exchanged as a whole has another id', async () => {
   await using world = await openWorld();
   const { archive, id } = await world.backup();

@@ -53,7 +53,7 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
   using claim = tryClaim(path.join(into, '.lock'));
   if (claim === undefined)
     throw new FixRequestError('ops.backup-busy', `Another backup is being made in ${into}. Wait for it, or name another folder.`);
-  for (const left of fs.readdirSync(into).filter((name) => name.endsWith('.partial')))
+  for (const left of fs.readdirSync(into).filter((name) => /^\.clawhold-\d{8}T\d{6}Z(-\d+)?\.partial$/.test(name)))
     fs.rmSync(path.join(into, left), { recursive: true, force: true });
   const archive = freeName(into, nowMs);
   const temp = path.join(into, `.${path.basename(archive)}.partial`);

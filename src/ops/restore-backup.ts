@@ -44,7 +44,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoredBa
   if (!report.ok) throw badArchive(archive, `${report.problems[0] ?? ''}${more(report.problems.length - 1)}`);
   const { manifest } = readArchive(archive);
   const secrets = privateCopies(manifest.files, options);
-  refuseTaken(secrets);
+  await refuseTaken(secrets);
   const temp = path.join(path.dirname(homeDir), `.${path.basename(homeDir)}.${randomBytes(6).toString('hex')}.restore`);
   try {
     makeDurableDir(temp);
@@ -100,9 +100,9 @@ function privateCopies(files: readonly BackupFile[], { privateDirs, archive }: R
 }
 
 /** The same bytes may be there already. */
-function refuseTaken(copies: readonly PrivateCopy[]): void {
+async function refuseTaken(copies: readonly PrivateCopy[]): Promise<void> {
   for (const { file, to } of copies) {
-    if (!fs.existsSync(to) || hashFile(to)?.sha256 === file.sha256) continue;
+    if (!fs.existsSync(to) || (await hashFile(to))?.sha256 === file.sha256) continue;
     throw new FixRequestError(
       'ops.private-exists',
       `${to} is there and is not the one of the backup, and a key is never replaced. Move it away, or restore without --with-secrets.`,

@@ -4,7 +4,15 @@ import { sha256 } from '../contracts/json.ts';
 import { verifyLedger } from '../governance/verify-ledger.ts';
 import { inspectDatabase } from '../state/inspect-database.ts';
 import { hashFile } from './backup/hash-file.ts';
-import { badArchive, homeFolder, manifestName, parseManifest, placeIn, type BackupManifest } from './backup/manifest.ts';
+import {
+  homeFolder,
+  manifestName,
+  parseManifest,
+  placeIn,
+  readManifestText,
+  type BackupFile,
+  type BackupManifest,
+} from './backup/manifest.ts';
 import { walkFiles } from './backup/walk-files.ts';
 
 export interface BackupReport {
@@ -52,30 +60,34 @@ export async function verifyBackup(archive: string, options: { readonly id?: str
 
 /** @throws FixRequestError `ops.bad-archive` */
 export function readArchive(archive: string): { readonly manifest: BackupManifest; readonly id: string } {
-  const file = path.join(archive, manifestName);
-  if (fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true)
-    throw badArchive(archive, `there is no ${manifestName} in it, so it is no finished backup`);
-  const text = fs.readFileSync(file, 'utf8');
+  const text = readManifestText(archive);
   return { manifest: parseManifest(text, archive), id: sha256(text) };
 }
 
 async function fileProblems(archive: string, manifest: BackupManifest): Promise<string[]> {
   const problems: string[] = [];
+  const replaced = new Set<string>();
   const expected = new Map(manifest.files.map((file) => [file.path, file]));
   for await (const { path: name, isFile } of walkFiles(archive)) {
     if (name === manifestName) continue;
     const file = expected.get(name);
     if (file === undefined) problems.push(`${name} is in the archive, but not in its manifest: it was put there.`);
-    else if (!isFile) problems.push(`${name} is no file but a link or a device: it was put in a file's place.`);
-    else {
+    else if (!isFile) {
+      replaced.add(name);
+      problems.push(`${name} is no file but a link or a device: it was put in a file's place.`);
+    } else {
       expected.delete(name);
-      const found = hashFile(placeIn(archive, name));
-      if (found?.sha256 !== file.sha256 || found.bytes !== file.bytes)
-        problems.push(`${name} is damaged: its bytes are not those that were copied.`);
+      if (!(await hasBytes(placeIn(archive, name), file))) problems.push(`${name} is damaged: its bytes are not those that were copied.`);
     }
   }
-  for (const name of expected.keys()) if (!problems.some((problem) => problem.startsWith(`${name} `))) problems.push(`${name} is missing.`);
+  for (const name of expected.keys()) if (!replaced.has(name)) problems.push(`${name} is missing.`);
   return problems;
+}
+
+/** Its size first: nobody waits while a file of terabytes is hashed that was put in a small one's place. */
+async function hasBytes(place: string, { bytes, sha256: hash }: BackupFile): Promise<boolean> {
+  if (fs.lstatSync(place, { throwIfNoEntry: false })?.size !== bytes) return false;
+  return (await hashFile(place))?.sha256 === hash;
 }
 
 /** Looks into what has the right bytes; returns how many records the ledgers have. */

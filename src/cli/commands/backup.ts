@@ -66,7 +66,9 @@ async function create(context: CommandContext, flags: PlaceFlags): Promise<void>
       ? 'It holds the signing key and the secrets: whoever reads it has them.'
       : 'It holds neither secrets nor the signing key; without the key a restored ledger can be verified, but not continued.',
     ...(made.skipped.length > 0
-      ? [`Not copied, because they are links or no files: ${made.skipped.map((name) => makeVisible(name)).join(', ')}.`]
+      ? [
+          `Not copied, because they are links, no files, or have names that an archive does not hold: ${made.skipped.map((name) => makeVisible(name)).join(', ')}.`,
+        ]
       : []),
     ...(flags.to === undefined ? ['It lies on the same disk as the home: copy it elsewhere, or use --to.'] : []),
     "Agents' workspaces are not part of it.",

@@ -10,7 +10,7 @@ import { copyFile } from './copy-file.ts';
 import { hashFile } from './hash-file.ts';
 import { isPlainPart, isRunsPart, isTemporary } from './home-parts.ts';
 import { inBatches } from './in-batches.ts';
-import { homeFolder, privateFolder, type BackupFile, type BackupManifest } from './manifest.ts';
+import { homeFolder, isArchivePath, privateFolder, type BackupFile, type BackupManifest } from './manifest.ts';
 import { walkFiles } from './walk-files.ts';
 
 export interface ArchiveContext {
@@ -90,8 +90,10 @@ async function copyTree(
   { isWanted, skipped }: { readonly isWanted: (relative: string) => boolean; readonly skipped: string[] },
 ): Promise<void> {
   await inBatches(walkFiles(from, isWanted), width, async (file) => {
-    const copied = file.isFile ? await copyFile(path.join(from, file.path), path.join(to, file.path)) : undefined;
-    if (copied === undefined && fs.lstatSync(path.join(from, file.path), { throwIfNoEntry: false }) !== undefined) skipped.push(file.path);
+    const isNamed = isArchivePath(`${homeFolder}/${file.path}`);
+    const copied = file.isFile && isNamed ? await copyFile(path.join(from, file.path), path.join(to, file.path)) : undefined;
+    const isThere = (): boolean => fs.lstatSync(path.join(from, file.path), { throwIfNoEntry: false }) !== undefined;
+    if (copied === undefined && (!isNamed || isThere())) skipped.push(file.path);
   });
 }
 
@@ -119,12 +121,15 @@ async function copyEndedRuns(home: Home, tenant: TenantId, inArchive: string): P
     if (event.type !== 'run.end') continue;
     const from = home.runDir(tenant, parseRunId(event.run));
     const to = path.join(inArchive, path.relative(home.dir, from));
-    const names = Object.keys(event.files);
-    const isSame = names.every((name) => hashFile(path.join(to, name))?.sha256 === event.files[name]);
-    if (isSame || !fs.existsSync(from)) continue;
+    if ((await hasFiles(to, event.files)) || !fs.existsSync(from)) continue;
     fs.rmSync(to, { recursive: true, force: true });
     await copyTree(from, to, { isWanted: (file) => !isTemporary(file), skipped: [] });
   }
+}
+
+async function hasFiles(dir: string, files: Readonly<Record<string, string>>): Promise<boolean> {
+  for (const [name, hash] of Object.entries(files)) if ((await hashFile(path.join(dir, name)))?.sha256 !== hash) return false;
+  return true;
 }
 
 /** What the manifest says is what lies on the disk, durable: many at a time, for a sync waits mostly for others. */
@@ -133,7 +138,7 @@ async function filesOf(archive: string): Promise<BackupFile[]> {
   await inBatches(walkFiles(archive), 4 * width, async ({ path: file }) => {
     await using handle = await fs.promises.open(path.join(archive, file), 'r');
     await handle.sync();
-    const facts = hashFile(path.join(archive, file));
+    const facts = await hashFile(path.join(archive, file));
     if (facts !== undefined) files.push({ path: file, ...facts });
   });
   return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));

@@ -19,6 +19,7 @@ function isLedgerPart(relative: string): boolean {
   return /^tenants\/[^/]+\/ledger(\/|$)/.test(relative);
 }
 
-function isOwnPart(relative: string): boolean {
+/** What a process makes for itself, and databases, which are copied by themselves. */
+export function isOwnPart(relative: string): boolean {
   return /^(backups(\/|$)|last-backup\.json$|serve\.(json|lock)$|[^/]+\.db(-wal|-shm|-journal)?$|[^/]+\.lock$)/.test(relative);
 }

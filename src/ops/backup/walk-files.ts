@@ -21,7 +21,8 @@ export async function* walkFiles(root: string, isWanted: (relative: string) => b
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const relative = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (!isWanted(relative)) continue;
-      if (entry.isDirectory()) pending.push(relative);
+      // A name that was no UTF-8 cannot be asked for by the text that it was read as.
+      if (entry.isDirectory() && !entry.name.includes('\uFFFD')) pending.push(relative);
       else yield { path: relative, isFile: entry.isFile() };
     }
   }
