@@ -63,6 +63,8 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const tools = await openServeTools(opening, { installation, env: app.env, role: 'server' });
   if (flags.logLevel !== undefined) tools.log.setLevel(flags.logLevel);
   const { home, database, appOf, serve } = installation;
+  // Nothing is accepted that could not be recorded.
+  await installation.ledgerOf(app.tenant);
   const feed = opening.use(openRunFeed({ home, runs: openRuns(database) }));
   const maxDeliveries = serve().queue?.maxDeliveries;
   const common = { home, database, appOf, clock: systemClock, queue: tools.queue, log: tools.log, metrics: tools.metrics };

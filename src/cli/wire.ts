@@ -211,9 +211,11 @@ function storeParts(
     sessions: once(async () => (await import('../state/sessions.ts')).openSessions(await database(), tenant)),
     ledger: once(async () => {
       if (shared !== undefined) return await shared.ledger();
-      const { openLedger } = await import('../governance/ledger.ts');
+      const [{ openLedger }, { ledgerDirsOf }] = await Promise.all([import('../governance/ledger.ts'), import('../state/home.ts')]);
       const keyFile = path.join(userDir, 'keys', 'ledger.ed25519');
-      return stack.use(await openLedger({ dir: (await home()).ledgerDir(tenant), keyFile, clock: systemClock }));
+      const here = await home();
+      const otherDirs = (): string[] => ledgerDirsOf(here);
+      return stack.use(await openLedger({ dir: here.ledgerDir(tenant), otherDirs, keyFile, clock: systemClock }));
     }),
   };
 }

@@ -12,6 +12,11 @@ export const checkpointFileName = 'checkpoints.jsonl';
 const lockName = 'checkpoints.lock';
 const patienceMs = 5000;
 
+/** Whether anything in a ledger's folder was ever signed. */
+export function isSigned(dir: string): boolean {
+  return (fs.statSync(path.join(dir, checkpointFileName), { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
 /** The last line of a ledger's checkpoints, and what it says. */
 export interface LastCheckpoint {
   readonly line: string;

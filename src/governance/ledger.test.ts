@@ -8,6 +8,7 @@ import { diskIo } from '../state/open-log.ts';
 import { runChild, startChild } from '../../test/run-child.ts';
 import { exportLedger } from './export-ledger.ts';
 import { isClaimAlive, openLedger, type LedgerOptions } from './ledger.ts';
+import { loadSigningKey } from './ledger/signing-key.ts';
 import { verifyLedger } from './verify-ledger.ts';
 
 const at = '2026-01-02T03:04:05.678Z';
@@ -197,7 +198,12 @@ test('another key does not go on with the checkpoints of the first', async () =>
     await ledger.append(event('c1'));
   }
 
-  await assert.rejects(openLedger({ ...options, keyFile: path.join(options.root, 'keys', 'other.pem') }), {
+  const other = path.join(options.root, 'keys', 'other.pem');
+
+  await assert.rejects(openLedger({ ...options, keyFile: other }), { code: 'governance.ledger-key-lost' });
+  assert.equal(fs.existsSync(other), false);
+  loadSigningKey(other);
+  await assert.rejects(openLedger({ ...options, keyFile: other }), {
     code: 'governance.checkpoint-damaged',
   });
 });
@@ -306,14 +312,16 @@ test('a claim is alive while its process is, and over when it was killed or clos
   assert.equal(isClaimAlive(options.dir, own.claimId), false);
 });
 
-test('on a full disk the append rejects, nothing half is left, and a new ledger goes on when there is room', async () => {
+const noRoom = (syscall: string): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', syscall });
+
+test('on a full disk the append rejects, nothing half is left, and the same ledger goes on when there is room', async () => {
   const options = scratch();
   let isFull = false;
   const io = {
     ...diskIo,
     write: (fd: number, bytes: Uint8Array): number => {
-      if (isFull) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
-      return diskIo.write(fd, bytes);
+      if (isFull && bytes.length < 100) throw noRoom('write');
+      return diskIo.write(fd, isFull ? bytes.subarray(0, 60) : bytes);
     },
   };
   const ledger = await openLedger({ ...options, io });
@@ -322,12 +330,67 @@ test('on a full disk the append rejects, nothing half is left, and a new ledger 
   isFull = true;
   await assert.rejects(ledger.append(event('lost')), { code: 'state.append-failed', remedy: 'retry' });
   isFull = false;
-  await assert.rejects(ledger.append(event('also lost')), { code: 'state.append-failed' });
+  const after = await Promise.all(['after', 'and', 'again'].map(async (target) => (await ledger.append(event(target))).seq));
   await ledger[Symbol.asyncDispose]();
 
-  assert.deepEqual((await verifyLedger(options.dir)).problems, []);
-  await using again = await openLedger(options);
-  assert.equal((await again.append(event('after'))).seq, 2);
+  assert.deepEqual(after, [2, 3, 4]);
+  const report = await verifyLedger(options.dir);
+  assert.deepEqual(report.problems, []);
+  assert.equal(report.rows, 5);
+});
+
+test('while the disk stays full every append rejects, and none of them is in the ledger later', async () => {
+  const options = scratch();
+  let isFull = true;
+  const io = {
+    ...diskIo,
+    write: (fd: number, bytes: Uint8Array): number => {
+      if (isFull) throw noRoom('write');
+      return diskIo.write(fd, bytes);
+    },
+  };
+  await using ledger = await openLedger({ ...options, io });
+
+  const lost = await Promise.allSettled([1, 2, 3].map(async (n) => await ledger.append(event(`lost ${n}`))));
+  const lostAgain = await Promise.allSettled([4, 5].map(async (n) => await ledger.append(event(`lost ${n}`))));
+  isFull = false;
+  const { seq } = await ledger.append(event('kept'));
+
+  assert.equal(
+    [...lost, ...lostAgain].every(({ status }) => status === 'rejected'),
+    true,
+  );
+  assert.equal(seq, 1);
+  await ledger.reopen();
+});
+
+test('sabotage: after a failed sync, and when what failed could not be cut off, the ledger takes nothing more', async () => {
+  for (const broken of [
+    {
+      sync: (_fd: number, done: (error: Error | null) => void) => done(noRoom('fdatasync')),
+      syncInPlace: () => assert.fail(noRoom('fdatasync')),
+    },
+    {
+      write: (fd: number, bytes: Uint8Array): number => {
+        diskIo.write(fd, bytes);
+        throw noRoom('write');
+      },
+      truncate: () => assert.fail('it cannot be cut off'),
+    },
+  ]) {
+    const options = scratch();
+    const io = { ...diskIo };
+    const ledger = await openLedger({ ...options, io });
+    await ledger.append(event('before'));
+
+    Object.assign(io, broken);
+    await assert.rejects(ledger.append(event('lost')), { code: 'state.append-failed' });
+    Object.assign(io, diskIo);
+    await assert.rejects(ledger.append(event('also lost')), { code: 'state.append-failed' });
+
+    await assert.rejects(ledger.reopen(), { code: 'state.append-failed' });
+    await ledger[Symbol.asyncDispose]();
+  }
 });
 
 test('in a home that cannot be written the ledger does not open, says where, and stays readable', async (t) => {

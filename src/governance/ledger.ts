@@ -5,10 +5,10 @@ import { ledgerEvents, type LedgerEvent, type LedgerPosition, type LedgerWriter 
 import type { Log } from '../state/log.ts';
 import { orNotWritable } from '../state/not-writable.ts';
 import { openLog, type LogOptions } from '../state/open-log.ts';
-import { addCheckpoint, lastCheckpoint } from './checkpoint-log.ts';
+import { addCheckpoint, isSigned, lastCheckpoint } from './checkpoint-log.ts';
 import { checkpointHash, type StreamHead } from './checkpoint.ts';
 import { claimStream, type ClaimedStream } from './ledger/claim-stream.ts';
-import { encodeRecord } from './ledger/frame.ts';
+import { checkRecord, encodeRecord, genesisHash } from './ledger/frame.ts';
 import { loadSigningKey, type SigningKey } from './ledger/signing-key.ts';
 
 export { isClaimAlive } from './ledger/claim-stream.ts';
@@ -19,6 +19,8 @@ export interface LedgerOptions {
   readonly dir: string;
   /** The private key that signs checkpoints: outside every workspace; made on first use. */
   readonly keyFile: string;
+  /** Other ledgers that are signed with it: a key that is gone while one of them is signed was lost, and is not made anew. */
+  readonly otherDirs?: () => readonly string[];
   readonly clock: Clock;
   readonly maxSegmentBytes?: number;
   /** A checkpoint after so many records. Default 1000. */
@@ -38,6 +40,8 @@ export interface Ledger extends LedgerWriter, AsyncDisposable {
   readonly claimId: string;
   /** Sentences for a human about what was found at opening: a torn record cut off, a damaged stream left alone. */
   readonly notices: readonly string[];
+  /** After a full disk: goes on behind what is durable, as the next append does. @throws why it takes no more records. */
+  reopen(): Promise<void>;
   /** Signs where the streams end, when there is something new; the line's hash. */
   checkpoint(): Promise<string>;
 }
@@ -56,23 +60,17 @@ export interface Ledger extends LedgerWriter, AsyncDisposable {
  * 5. the checkpoint's line, before the `checkpoint` record that names it: a line without a record is a crash between
  *    the two, a record without its line is tampering.
  *
- * @throws FixRequestError for a key that others may read; AskHumanError for checkpoints that cannot be continued;
+ * @throws FixRequestError for a key that others may read; AskHumanError for checkpoints that cannot be continued, or a lost key;
  * RetryableError when the folder cannot be written.
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const key = loadSigningKey(options.keyFile);
+  const key = loadSigningKey(options.keyFile, () => [options.dir, ...(options.otherDirs?.() ?? [])].find(isSigned));
   orNotWritable(options.dir, () => makeDurableDir(options.dir));
   const last = lastCheckpoint(options.dir, key.publicKey);
   const signed = last?.checkpoint.heads ?? {};
   const claimed = await claimStream(options.dir, signed, options.clock.now());
   try {
-    const { maxSegmentBytes, io } = options;
-    const log = await openLog({
-      driver: 'jsonl',
-      dir: claimed.dir,
-      ...(maxSegmentBytes === undefined ? {} : { maxSegmentBytes }),
-      ...(io === undefined ? {} : { io }),
-    });
+    const log = await openStream(options, claimed.dir);
     const ledger = new StreamLedger(options, { claimed, log, key, lastCheckpoint: last === undefined ? '' : checkpointHash(last.line) });
     if (signed[claimed.stream] === undefined) await ledger.announce();
     if (log.droppedBytes > 0) await ledger.recordRecovery(log.droppedBytes);
@@ -83,13 +81,29 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
 }
 
+async function openStream({ maxSegmentBytes, io }: LedgerOptions, dir: string): Promise<Log> {
+  return await openLog({
+    driver: 'jsonl',
+    dir,
+    ...(maxSegmentBytes === undefined ? {} : { maxSegmentBytes }),
+    ...(io === undefined ? {} : { io }),
+  });
+}
+
+/** A write that the disk had no room for, and no sync. */
+function isOutOfRoom({ cause }: Error): boolean {
+  const { code, syscall = '' } = (cause ?? {}) as NodeJS.ErrnoException;
+  return (code === 'ENOSPC' || code === 'EDQUOT') && !syscall.includes('sync');
+}
+
 class StreamLedger implements Ledger {
   readonly stream: string;
   readonly claimId: string;
   readonly notices: string[];
   readonly #options: LedgerOptions;
   readonly #key: SigningKey;
-  readonly #log: Log;
+  readonly #dir: string;
+  #log: Log;
   readonly #release: () => void;
   /** The last record that was handed to the log, and the last that it acknowledged. */
   #head: StreamHead;
@@ -102,7 +116,8 @@ class StreamLedger implements Ledger {
   #checkpointing: Promise<string> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastWrite: Promise<unknown> = Promise.resolve();
-  #isFailed = false;
+  #failure: Error | undefined;
+  #reopening: Promise<void> | undefined;
 
   constructor(
     options: LedgerOptions,
@@ -111,6 +126,7 @@ class StreamLedger implements Ledger {
     this.#options = options;
     this.#key = parts.key;
     this.#log = parts.log;
+    this.#dir = parts.claimed.dir;
     this.#lastCheckpoint = parts.lastCheckpoint;
     this.stream = parts.claimed.stream;
     this.claimId = parts.claimed.claimId;
@@ -122,9 +138,15 @@ class StreamLedger implements Ledger {
     this.#triedSeq = parts.claimed.signedSeq;
   }
 
+  async reopen(): Promise<void> {
+    if (this.#failure === undefined) return;
+    this.#reopening ??= this.#goOn(this.#failure).finally(() => (this.#reopening = undefined));
+    await this.#reopening;
+  }
+
   append(event: LedgerEvent): Promise<LedgerPosition> {
     assertValid(event);
-    const position = this.#write(event);
+    const position = this.#failure === undefined ? this.#write(event) : this.#writeAgain(event);
     this.#options.onAppend?.(event);
     if (this.#head.seq - Math.max(this.#signedSeq, this.#triedSeq) >= (this.#options.checkpointRecords ?? 1000)) this.#checkpointSoon();
     this.#timer ??= setTimeout(() => this.#checkpointSoon(), this.#options.checkpointMs ?? 60_000).unref();
@@ -161,8 +183,8 @@ class StreamLedger implements Ledger {
     clearTimeout(this.#timer);
     await this.#lastWrite.catch(() => undefined);
     try {
-      // After a failed append the stream takes no more records, and who appended knows it.
-      if (!this.#isFailed) await this.checkpoint();
+      // What could not be appended is known to who appended it.
+      if (this.#failure === undefined) await this.checkpoint();
     } finally {
       await this.#log[Symbol.asyncDispose]();
       this.#release();
@@ -182,11 +204,36 @@ class StreamLedger implements Ledger {
     try {
       await this.#log.append(line);
     } catch (error) {
-      this.#isFailed = true;
+      this.#failure = error as Error;
       throw error;
     }
     this.#durable = head;
     return { stream: this.stream, ...head };
+  }
+
+  /** What there was no room for was cut off and is known to have failed, so the stream goes on behind what is durable. */
+  async #writeAgain(event: LedgerEvent): Promise<LedgerPosition> {
+    await this.reopen();
+    return await this.#write(event);
+  }
+
+  /**
+   * Only after a write for which there was no room: after a failed sync nobody knows what the disk holds, and the process
+   * must end. Only behind the last acknowledged record: one that could not be cut off may vanish when the power fails.
+   */
+  async #goOn(failure: Error): Promise<void> {
+    if (!isOutOfRoom(failure)) throw failure;
+    await this.#lastWrite.catch(() => undefined);
+    await this.#log[Symbol.asyncDispose]();
+    const log = await openStream(this.#options, this.#dir);
+    const last = log.lastLine === undefined ? { seq: 0, hash: genesisHash(this.stream) } : checkRecord(log.lastLine);
+    if (last?.seq !== this.#durable.seq || last.hash !== this.#durable.hash) {
+      await log[Symbol.asyncDispose]();
+      throw failure;
+    }
+    this.#log = log;
+    this.#head = this.#durable;
+    this.#failure = undefined;
   }
 
   async #makeCheckpoint(): Promise<string> {

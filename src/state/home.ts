@@ -91,6 +91,13 @@ export function homeAt(dir: string): Home {
   };
 }
 
+/** The ledgers of all tenants, also of those whose file is gone. */
+export function ledgerDirsOf({ dir }: Pick<Home, 'dir'>): string[] {
+  const tenants = path.join(dir, 'tenants');
+  if (statDirectory(tenants) === undefined) return [];
+  return fs.readdirSync(tenants).map((tenant) => path.join(tenants, tenant, 'ledger'));
+}
+
 function homeFromOverride(given: string): Home {
   const inside = path.join(given, homeName);
   if (path.basename(given) !== homeName && statDirectory(inside) !== undefined) return homeAt(inside);

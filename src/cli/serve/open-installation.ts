@@ -7,7 +7,7 @@ import type { ServeConfig } from '../../contracts/serve-config.ts';
 import { openLedger, type Ledger, type LedgerOptions } from '../../governance/ledger.ts';
 import type { RecordListener } from '../../ops/follow-record.ts';
 import { openDatabase, type Database } from '../../state/database.ts';
-import type { Home } from '../../state/home.ts';
+import { ledgerDirsOf, type Home } from '../../state/home.ts';
 import { openTenants, type Tenants } from '../../state/tenants.ts';
 import type { WorkerContext } from '../../worker/worker-context.ts';
 import type { App } from '../app.ts';
@@ -25,7 +25,7 @@ export interface Installation extends AsyncDisposable {
   readonly serve: () => ServeConfig;
   /** The installation as that tenant sees it. */
   readonly appOf: (tenant: TenantId) => App;
-  /** @throws FixRequestError when there is no such tenant; RetryableError when it is suspended. */
+  /** @throws FixRequestError when there is no such tenant; RetryableError when it is suspended; as its ledger when that cannot be opened. */
   readonly workerOf: (tenant: TenantId) => Promise<WorkerContext>;
   /** The tenant's ledger, once for this process. */
   readonly ledgerOf: (tenant: TenantId) => Promise<Ledger>;
@@ -73,7 +73,7 @@ export async function openInstallation(first: App): Promise<Installation> {
     workerOf: async (tenant) => {
       if (!tenants.existing(tenant).isActive) throw suspended(tenant);
       const { workers } = current;
-      const opening = workers.get(tenant) ?? appOf(tenant).worker({ emit: () => {}, surface: 'wait' });
+      const opening = workers.get(tenant) ?? openWorker(appOf(tenant), ledgerOf(tenant));
       workers.set(tenant, opening);
       opening.catch(() => workers.delete(tenant));
       return await opening;
@@ -95,6 +95,12 @@ function appMaker({ env, cwd }: App, { database, ledgerOf, sandboxPool, follower
   return (tenant) => wire({ env, cwd, tenant, sandboxPool, shared: { database, ledger: async () => await ledgerOf(tenant), sandboxes } });
 }
 
+/** What cannot be recorded is not begun: it waits until the ledger is put right, and no run of it fails. */
+async function openWorker(app: App, ledger: Promise<Ledger>): Promise<WorkerContext> {
+  await ledger;
+  return await app.worker({ emit: () => {}, surface: 'wait' });
+}
+
 interface Followers {
   listener?: RecordListener;
   sandboxes?: SandboxListener;
@@ -103,6 +109,7 @@ interface Followers {
 function ledgerOptions({ userDir }: App, home: Home, followers: Followers): (tenant: TenantId) => LedgerOptions {
   return (tenant) => ({
     dir: home.ledgerDir(tenant),
+    otherDirs: () => ledgerDirsOf(home),
     keyFile: path.join(userDir, 'keys', 'ledger.ed25519'),
     clock: systemClock,
     onAppend: (event) => followers.listener?.(tenant, event),

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
+import { AskHumanError, ClawholdError, FixRequestError, reasonOf } from '../../contracts/errors.ts';
 
 /** What signs the heads of a ledger. */
 export interface SigningKey {
@@ -13,15 +13,21 @@ export interface SigningKey {
 /**
  * Reads the private key; makes it on first use (Ed25519, PKCS #8, mode 0600, in a folder 0700). When two processes
  * make it at once, both use the one that was there first.
- * @throws FixRequestError when it cannot be read or made, is no Ed25519 key, or others may read it.
+ *
+ * `signed` is a place that was signed with it, if there is one: then a missing key was lost, and another one in its place
+ * would continue nothing and stand in the way of the right one.
+ * @throws FixRequestError when it cannot be read or made, is no Ed25519 key, or others may read it; AskHumanError when it was lost.
  */
-export function loadSigningKey(keyFile: string): SigningKey {
+export function loadSigningKey(keyFile: string, signed: () => string | undefined = () => undefined): SigningKey {
   try {
-    if (!fs.existsSync(keyFile)) makeKey(keyFile);
+    if (!fs.existsSync(keyFile)) {
+      refuseLostKey(keyFile, signed());
+      makeKey(keyFile);
+    }
     refuseOpenKey(keyFile);
     return keyFrom(createPrivateKey(fs.readFileSync(keyFile)), keyFile);
   } catch (error) {
-    if (error instanceof FixRequestError) throw error;
+    if (error instanceof ClawholdError) throw error;
     throw new FixRequestError(
       'governance.no-ledger-key',
       `The ledger's key ${keyFile} cannot be used: ${reasonOf(error)}. Make the file readable for you alone, or restore it from a backup.`,
@@ -35,6 +41,14 @@ export function loadSigningKey(keyFile: string): SigningKey {
 /** The public half, for verification; undefined when there is no key on this machine. */
 export function readPublicKey(keyFile: string): string | undefined {
   return fs.existsSync(keyFile) ? loadSigningKey(keyFile).publicKey : undefined;
+}
+
+function refuseLostKey(keyFile: string, signed: string | undefined): void {
+  if (signed === undefined) return;
+  throw new AskHumanError(
+    'governance.ledger-key-lost',
+    `The ledger's key ${keyFile} is gone, and ${signed} was signed with it, so nothing can be recorded. Put the key back from where it is kept; without it, move the ledger folders away as evidence and begin new ones.`,
+  );
 }
 
 function makeKey(keyFile: string): void {

@@ -1,5 +1,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { parseTenantId } from '../../contracts/ids.ts';
+import { reasonOf } from '../../contracts/errors.ts';
+import { lastCheckpoint } from '../../governance/checkpoint-log.ts';
+import { readPublicKey } from '../../governance/ledger.ts';
 import { fail, ok, skip, type Check } from './check.ts';
 
 export const signingKey: Check = {
@@ -28,6 +32,18 @@ export const signingKey: Check = {
       return fail(`The signing key ${keyFile} belongs to user ${stat.uid}.`, 'Give it to the user that runs Clawhold.');
     if (path.resolve(keyFile).startsWith(path.join(home.root, 'workspace') + path.sep))
       return fail(`The signing key ${keyFile} lies in a workspace.`, 'Move it out of reach of agents.');
+    const otherKey = hasLedger ? whyNotContinued(home.ledgerDir(parseTenantId('default')), keyFile) : undefined;
+    if (otherKey !== undefined) return fail(otherKey, 'Put back the key that signed it, and keep this one elsewhere.');
     return ok(`${keyFile} is readable for this user alone.`);
   },
 };
+
+/** A ledger goes on only with the key that signed its last checkpoint. */
+function whyNotContinued(dir: string, keyFile: string): string | undefined {
+  try {
+    lastCheckpoint(dir, readPublicKey(keyFile) ?? '');
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
