@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startOpenAiServer } from '../servers/openai-server.ts';
+import { serveHome } from './served.ts';
 import { copyInstallation, filesBelow, newInstallation, type Installation } from './installation.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -28,6 +29,19 @@ function fill(one: Installation, leave: number): string {
   return file;
 }
 
+/** Takes all room, also what others give back meanwhile. */
+function fillUp(one: Installation): string {
+  const file = path.join(one.home, 'filler');
+  for (const bytes of [65_536, 4096]) {
+    try {
+      for (;;) fs.appendFileSync(file, Buffer.alloc(bytes));
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+    }
+  }
+  return file;
+}
+
 test('a full disk ends a run with one sentence, and with room again everything acknowledged is there', { skip: needsMount }, async () => {
   await using server = await startOpenAiServer({ turns: [{ text: 'first' }, { text: 'x'.repeat(60_000) }, { text: 'after' }] });
   using one = newInstallation({ openAi: server.baseUrl });
@@ -49,6 +63,32 @@ test('a full disk ends a run with one sentence, and with room again everything a
   assert.equal(shown.json['output'], 'first');
   assert.ok([0, 2].includes(resumed.code ?? -1), resumed.stdout);
   assert.equal((await one.cli(['ask', 'hello', '--json'])).code, 0);
+});
+
+test('a server whose disk was full works again with room, without a restart, and its ledger verifies', { skip: needsMount }, async () => {
+  using one = newInstallation({ clawholdYaml: 'model: scripted/demo\nserve: { queue: { leaseSeconds: 3 } }\n' });
+  using _disk = onDisk(one, 32 * 1024);
+  await using server = await serveHome(one);
+  const first = await server.reached(await server.post('hello'), 'done');
+
+  const waiting = await Promise.all(Array.from({ length: 8 }, async () => await server.post('hello')));
+  const filler = fillUp(one);
+  const refused = await server.ask('POST', '/api/v1/runs', { agent: 'main', input: 'hello' });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  fs.rmSync(filler);
+  const ends = await Promise.all(waiting.map(async (run) => await server.reached(run, 'done', 'failed')));
+  const last = await server.reached(await server.post('hello'), 'done', 'failed');
+
+  assert.equal(first['state'], 'done');
+  assert.ok([500, 503].includes(refused.status), JSON.stringify(refused));
+  assert.deepEqual(
+    ends.map(({ state, reason }) => `${state} ${state === 'done' ? '' : reason}`.trim()),
+    waiting.map(() => 'done'),
+  );
+  assert.equal(last['state'], 'done', last['reason']);
+  server.child.kill('SIGTERM');
+  await server.done;
+  assert.equal((await one.cli(['audit', 'verify', '--schema', '--bundles'])).code, 0);
 });
 
 test('a read-only home says so in one sentence, and can still be looked at', { skip: needsMount }, async () => {

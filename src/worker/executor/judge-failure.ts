@@ -19,15 +19,30 @@ const longestBackoffMs = 60_000;
 /** Sessions and runs at work elsewhere, and runs that another one began: nothing is wrong, only too early. */
 const early: ReadonlySet<string> = new Set(['worker.session-busy', 'worker.run-busy', 'worker.run-begun']);
 
-/** By the failure's class: what may pass is tried again, later each time; what will not is the run's end. */
+/** A disk that takes nothing. */
+const diskCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+const sqliteFull = 13;
+const diskDelayMs = 5000;
+
+/**
+ * By the failure's class: what may pass is tried again, later each time; what will not is the run's end. A disk that
+ * takes nothing is no fault of any task: however long that lasts, none of them is given up for it.
+ */
 export function judgeFailure(error: unknown, delivery: number): Verdict {
   if (error instanceof LeaseLostError) return { kind: 'lost' };
   if (error instanceof RunStopped && error.why === 'released')
     return { kind: 'back', delayMs: 0, reason: 'its worker was stopped', isUncounted: true };
   if (error instanceof ClawholdError && early.has(error.code)) return soonAgain(error.code);
   if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: error.publicMessage };
+  if (isOfDisk(error)) return { kind: 'back', delayMs: diskDelayMs, reason: reasonOf(error), isUncounted: true };
   const reason = error instanceof ClawholdError ? `${error.code}: ${error.message}` : `an error that nobody expected: ${reasonOf(error)}`;
   return { kind: 'back', delayMs: backoffMs(delivery), reason };
+}
+
+function isOfDisk(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, errcode } = error as NodeJS.ErrnoException & { readonly errcode?: number };
+  return diskCodes.has(code) || errcode === sqliteFull || isOfDisk(error.cause);
 }
 
 /** Not at the same moment as everybody else who is early. */
