@@ -289,3 +289,77 @@ test('packages that few commands use are files of their own, and work away from 
   assert.ok(statSync(path.join(away, 'main.cjs')).size < 100_000);
   assert.ok(readFileSync(path.join(away, 'LICENSES.txt'), 'utf8').includes('== fastify'));
 });
+
+/** What a program of two modules prints when it is bundled. */
+async function printed(t: TestContext, files: Readonly<Record<string, string>>): Promise<string> {
+  const root = scratch(t);
+  writeProgram(root);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
+  }
+  await bundle({ root, outdir: path.join(root, 'dist'), version: '1.2.3', commit: 'abc' });
+  const ran = spawnSync(process.execPath, [path.join(root, 'dist', 'clawhold.mjs')], { encoding: 'utf8', env: { HOME: root } });
+  return ran.stdout + ran.stderr;
+}
+
+test('a bundled program has its built-ins however it imports them, and loads none that it does not use', async (t) => {
+  const text = await printed(t, {
+    'src/cli/main.ts': `
+import assert from 'node:assert/strict';
+import fs, { existsSync } from 'node:fs';
+import * as all from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import os from 'node:os';
+import { randomBytes } from 'node:crypto';
+async function main() {
+  const before = process.moduleLoadList.filter((name) => / (crypto|internal.fs.promises|assert|timers.promises)$/.test(name));
+  assert(true);
+  assert.ok(1);
+  assert.equal(Number.NaN, Number.NaN);
+  console.log(JSON.stringify([before, fs.existsSync('/'), existsSync('/'), all.join('a', 'b'), all.default.sep, typeof os.tmpdir()]));
+  console.log(randomBytes(3).length, await sleep(1, 'slept'), typeof (await import('node:fs/promises')).readFile, typeof fs.promises.readFile);
+  for (const check of [() => assert.equal(1, '1' as never), () => assert.equal(1 as never), () => assert(0), () => assert.deepEqual({ a: 1 }, { a: 2 })])
+    try { check(); console.log('held'); } catch (error) { console.log((error as Error).name, (error as { code: string }).code); }
+}
+void main();
+`,
+  });
+
+  assert.deepEqual(text.trim().split('\n'), [
+    '[[],true,true,"a/b","/","string"]',
+    '3 slept function function',
+    'AssertionError ERR_ASSERTION',
+    'TypeError ERR_MISSING_ARGS',
+    'AssertionError ERR_ASSERTION',
+    'AssertionError ERR_ASSERTION',
+  ]);
+});
+
+test('modules that several commands import are run once, when the first of them is used', async (t) => {
+  const text = await printed(t, {
+    'src/cli/main.ts':
+      "console.log('start');\nvoid (async () => {\n  const [one, two] = [await import('../show/one.ts'), await import('../show/two.ts')];\n  console.log(one.same === two.same, one.default);\n})();\n",
+    'src/show/one.ts': "export { same } from './both.ts';\nexport default class One {}\nconsole.log('one');\n",
+    'src/show/two.ts': "import { same as mine } from './both.ts';\nexport const same = mine;\nconsole.log('two');\n",
+    'src/show/both.ts': "export const same = { a: 1 };\nconsole.log('both');\n",
+  });
+
+  assert.deepEqual(text.trim().split('\n'), ['start', 'both', 'one', 'two', 'true [class One]']);
+});
+
+test('a module that exports a variable is refused, because a bundle would keep its first value', async (t) => {
+  for (const text of [
+    'export let count = 0;\n',
+    'let count = 0;\nexport {\n  count,\n};\n',
+    'var count = 0;\nexport { count as other };\n',
+  ]) {
+    const files = { 'src/cli/main.ts': "import * as it from '../show/count.ts';\nconsole.log(it);\n", 'src/show/count.ts': text };
+
+    await assert.rejects(printed(t, files), /src\/show\/count\.ts exports a variable/);
+  }
+  assert.match(
+    await printed(t, { 'src/cli/main.ts': 'let count = 0;\nexport const tell = () => count;\nconsole.log(tell());\n' }),
+    /^0\n$/,
+  );
+});

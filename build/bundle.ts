@@ -6,6 +6,7 @@ import { copyAssets, keepDirname } from './bundle/assets.ts';
 import { entrySource } from './bundle/entry.ts';
 import { collectLicenses } from './bundle/licenses.ts';
 import { loadBuiltinsLazily } from './bundle/lazy-builtins.ts';
+import { oneFile } from './bundle/one-file.ts';
 import { partsOf } from './bundle/parts.ts';
 import { threadEntries } from './bundle/threads.ts';
 import { copyRipgrep, ownRipgrep } from './bundle/ripgrep.ts';
@@ -31,31 +32,23 @@ export async function bundle({ root, outdir, version, commit }: BundleOptions): 
   mkdirSync(outdir, { recursive: true });
   const parts = partsOf();
   const options = programOptions({ root, outdir, version, commit });
-  const { plugins } = options;
-  const results = [
-    await build({ ...options, entryPoints: { main: 'src/cli/main.ts' }, plugins: [...plugins, parts.plugin] }),
-    await build({ ...options, entryPoints: threadEntries(path.join(root, 'src')) }),
-    ...(await parts.build(options)),
-  ];
-  const outputFiles = results.flatMap((result) => result.outputFiles);
-  const programs = outputFiles.map(({ path: file, text }) => ({
-    file,
-    text: `${ownUrl}${loadBuiltinsLazily(text.replace(/^#!.*\n/, ''))}`,
-  }));
-  for (const { file, text } of programs) {
+  const main = await build({ ...options, ...split, plugins: [...options.plugins, parts.plugin] });
+  const others = [await build({ ...options, entryPoints: threadEntries(path.join(root, 'src')) }), ...(await parts.build(options))];
+  for (const { path: file, text } of others.flatMap(({ outputFiles }) => outputFiles)) {
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, text);
+    writeFileSync(file, finished(text));
   }
-  const program = programs.find(({ file }) => path.basename(file) === 'main.cjs')?.text ?? '';
+  const program = asFunction(finished(await oneFile(main, { root, entry: 'main' })));
   // oxlint-disable-next-line no-control-regex
   if (/[^\x00-\x7f]/.test(program)) throw new Error('The program has characters that are not ASCII, and it is read as if it had none.');
+  writeFileSync(path.join(outdir, 'main.cjs'), program);
   writeFileSync(path.join(outdir, 'clawhold.mjs'), entrySource(program));
   chmodSync(path.join(outdir, 'clawhold.mjs'), 0o755);
   writeFileSync(
     path.join(outdir, 'LICENSES.txt'),
     collectLicenses(
       root,
-      results.flatMap(({ metafile }) => Object.keys(metafile.inputs)),
+      [main, ...others].flatMap(({ metafile }) => Object.keys(metafile.inputs)),
     ),
   );
   copyAssets(path.join(root, 'src'), path.join(outdir, 'assets'));
@@ -91,6 +84,25 @@ function programOptions({ root, outdir, version, commit }: BundleOptions) {
     },
     plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
   } as const satisfies BuildOptions;
+}
+
+/** The program, as modules that share what several commands need. */
+const split = {
+  entryPoints: { main: 'src/cli/main.ts' },
+  format: 'esm',
+  splitting: true,
+  outExtension: {},
+  chunkNames: '[name]-[hash]',
+  supported: {},
+} as const satisfies BuildOptions;
+
+function finished(text: string): string {
+  return `${ownUrl}${loadBuiltinsLazily(text.replace(/^#!.*\n/, ''))}`;
+}
+
+/** As Node wraps CommonJS: the entry compiles the file as it is, without a copy of its text. */
+function asFunction(text: string): string {
+  return `(function(exports,require,module,__filename,__dirname){${text}\n})\n`;
 }
 
 /** What `import.meta.url` was. */

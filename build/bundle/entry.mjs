@@ -25,13 +25,9 @@ function start(fs) {
   const file = folder + '/__DIGEST__.' + process.version + '.' + process.arch + '.' + name;
   const made = fs.statSync(main).mtimeMs;
   const known = folder ? readCode(fs, file, made) : undefined;
-  const head = '(function(exports,require,module,__filename,__dirname){';
   const { Script } = process.getBuiltinModule('node:vm');
-  const script = new Script(head + fs.readFileSync(main, 'latin1') + '\n})', {
-    filename: main,
-    columnOffset: -head.length,
-    cachedData: known && known.code,
-  });
+  // The file is one function, as Node wraps CommonJS.
+  const script = new Script(fs.readFileSync(main, 'latin1'), { filename: main, cachedData: known && known.code });
   const module = { exports: {} };
   const require = process.getBuiltinModule('node:module').createRequire(main);
   script.runInThisContext().call(module.exports, module.exports, require, module, main, dir);

@@ -10,9 +10,13 @@ export function fenceUntrusted(text: string, source: string): string {
 
 /** What a reader may overlook between two letters: white space, controls, format characters, marks, fillers. */
 const between = String.raw`[\s\p{C}\p{M}\p{Default_Ignorable_Code_Point}/\u2800]*`;
-/** Brackets that look like `<`, too. */
-const fenceTag = new RegExp(`[<\uff1c\ufe64\u2039\u3008](?=${['', ...Array.from('untrusted')].join(between)})`, 'giu');
+const bracket = String.raw`[<\uff1c\ufe64\u2039\u3008]`;
+
+/** Made when a text has a bracket: its classes cost 2 ms. Brackets that look like `<`, too. */
+function fenceTag(): RegExp {
+  return new RegExp(`${bracket}(?=${['', ...Array.from('untrusted')].join(between)})`, 'giu');
+}
 
 function escapeFence(text: string): string {
-  return text.replace(fenceTag, '&lt;');
+  return new RegExp(bracket).test(text) ? text.replace(fenceTag(), '&lt;') : text;
 }

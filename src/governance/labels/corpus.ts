@@ -23,7 +23,8 @@ interface Place {
   readonly source: string;
 }
 
-const atom = /[\p{L}\p{N}\p{M}_]+(?:[.@\-/:+%#~&=?]{1,3}[\p{L}\p{N}\p{M}_]+)*/gu;
+/** Made when it is needed: its classes cost time that a run without tool calls has no use for. */
+const atom = (): RegExp => /[\p{L}\p{N}\p{M}_]+(?:[.@\-/:+%#~&=?]{1,3}[\p{L}\p{N}\p{M}_]+)*/gu;
 
 export function newCorpus(): Corpus {
   const places = new Map<string, Place[]>();
@@ -31,7 +32,7 @@ export function newCorpus(): Corpus {
 
   function addText(raw: string, source: string): void {
     const text = normalizeText(raw);
-    for (const match of text.matchAll(atom)) {
+    for (const match of text.matchAll(atom())) {
       for (const [key, at] of keysOf(match[0], match.index)) addPlace(key, { text, at, source });
     }
   }
@@ -46,7 +47,7 @@ export function newCorpus(): Corpus {
     const value = normalizeText(raw);
     const known = values.get(value);
     if (known !== undefined || value === '') return known;
-    const first = new RegExp(atom.source, 'u').exec(value);
+    const first = new RegExp(atom().source, 'u').exec(value);
     if (first === null) return undefined;
     for (const place of places.get(first[0]) ?? []) {
       if (occursAt(place.text, value, place.at - first.index)) return place.source;

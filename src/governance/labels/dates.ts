@@ -11,8 +11,9 @@ const months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 
 const month = `(${months.map((name) => `${name.slice(0, 3)}(?:${name.slice(3)})?`).join('|')})\\.?`;
 const day = '(\\d{1,2})(?:st|nd|rd|th)?';
 const year = '(?:,? (\\d{4}))?(?!\\d)';
-const monthFirst = new RegExp(`(?<![\\p{L}\\p{N}])${month} (?:the )?${day}(?![\\d:])${year}`, 'gu');
-const dayFirst = new RegExp(`(?<![\\p{L}\\p{N}])${day} (?:of )?${month}(?![\\p{L}])${year}`, 'gu');
+// Made when they are needed: their classes cost time that a run without tool calls has no use for.
+const monthFirst = (): RegExp => new RegExp(`(?<![\\p{L}\\p{N}])${month} (?:the )?${day}(?![\\d:])${year}`, 'gu');
+const dayFirst = (): RegExp => new RegExp(`(?<![\\p{L}\\p{N}])${day} (?:of )?${month}(?![\\p{L}])${year}`, 'gu');
 const isoDay = /(?<![\d-])(\d{4}-\d\d-\d\d)(?![\d-])/g;
 const clock = /(?<![\d:.])(\d{1,2})(?::(\d\d))?(?::\d\d)? ?(am|pm|a\.m\.|p\.m\.)?(?![\d:])/g;
 const isoMoment = /^(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d)(?::00(?:\.0+)?)?z?)?$/;
@@ -20,8 +21,8 @@ const isoMoment = /^(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d)(?::00(?:\.0+)?)?z?)?$/;
 /** Adds what a text says of days and times. */
 export function hearDates(raw: string, heard: DatesHeard): void {
   const text = raw.toLowerCase().replace(/\s+/g, ' ');
-  for (const [, name, number, inYear] of text.matchAll(monthFirst)) heard.days.add(dayKey(name, number, inYear));
-  for (const [, number, name, inYear] of text.matchAll(dayFirst)) heard.days.add(dayKey(name, number, inYear));
+  for (const [, name, number, inYear] of text.matchAll(monthFirst())) heard.days.add(dayKey(name, number, inYear));
+  for (const [, number, name, inYear] of text.matchAll(dayFirst())) heard.days.add(dayKey(name, number, inYear));
   for (const [, iso = ''] of text.matchAll(isoDay)) heard.days.add(iso);
   for (const [, hours, minutes, half] of text.matchAll(clock))
     if (minutes !== undefined || half !== undefined) heard.times.add(timeKey(hours, minutes, half));

@@ -1,4 +1,5 @@
-const word = /[\p{L}\p{N}\p{M}_]/u;
+/** Made when it is needed: its classes cost time that a run without tool calls has no use for. */
+const word = (): RegExp => /[\p{L}\p{N}\p{M}_]/u;
 /** Signs that hold two words together into one value. */
 const joiner = /[.@\-/:+%#~&=?]/;
 /** Signs before a word that are no part of a value: #channel and @name are named with and without them. */
@@ -27,7 +28,7 @@ function startsWhole(text: string, at: number): boolean {
 function isWordEnd(text: string, at: number): boolean {
   const low = text.charCodeAt(at - 1);
   const isPair = low >= 0xdc00 && low <= 0xdfff;
-  return word.test(isPair ? text.slice(at - 2, at) : (text[at - 1] ?? ' '));
+  return word().test(isPair ? text.slice(at - 2, at) : (text[at - 1] ?? ' '));
 }
 
 /** Nothing after the place that belongs to the same name; signs that end a sentence do not. */
@@ -35,5 +36,5 @@ function endsWhole(text: string, end: number): boolean {
   let at = end;
   if (text[at] === ',' && /\d/.test(text[at - 1] ?? '') && /\d/.test(text[at + 1] ?? '')) return false;
   while (at < text.length && joiner.test(text[at] ?? '')) at += 1;
-  return at >= text.length || !word.test(String.fromCodePoint(text.codePointAt(at) ?? 32));
+  return at >= text.length || !word().test(String.fromCodePoint(text.codePointAt(at) ?? 32));
 }

@@ -42,7 +42,7 @@ export function diskObjects(dir: string): Objects {
 }
 
 function fileOf(dir: string, sha: Sha256): string {
-  assert.match(sha, /^[0-9a-f]{64}$/, 'an object is named by 64 hex digits');
+  assert(/^[0-9a-f]{64}$/.test(sha), 'an object is named by 64 hex digits');
   return path.join(dir, sha.slice(0, 2), sha);
 }
 

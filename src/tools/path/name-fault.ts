@@ -1,7 +1,8 @@
 /** Characters that a person cannot see, or that reorder what a person sees: control, format (bidirectional, zero-width,
- * tag), line separators, lone surrogates, and everything Unicode calls ignorable. */
-const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
-const ignorable = /[\p{Cf}\p{M}\p{Default_Ignorable_Code_Point}]/gu;
+ * tag), line separators, lone surrogates, and everything Unicode calls ignorable. Made when a name is not plain: the
+ * classes cost time. */
+const unseen = (): RegExp => /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+const ignorable = (): RegExp => /[\p{Cf}\p{M}\p{Default_Ignorable_Code_Point}]/gu;
 const maxNameBytes = 255;
 
 /** Folders that no tool enters, and the short names that Windows file systems give them. */
@@ -22,7 +23,7 @@ function isPlain(name: string): boolean {
 export function nameFault(name: string): string | undefined {
   if (isPlain(name)) return undefined;
   if (name === '..') return 'contains `..`; write it without, relative to the root';
-  if (unseen.test(name)) return 'contains a control, bidirectional, zero-width or otherwise invisible character';
+  if (unseen().test(name)) return 'contains a control, bidirectional, zero-width or otherwise invisible character';
   if (name.includes('\\')) return 'contains a backslash; separate folders with `/`';
   if (name !== name.trim() || name.endsWith('.')) return 'has a name that begins or ends with a space or ends with a dot';
   if (Buffer.byteLength(name) > maxNameBytes) return `has a name longer than ${maxNameBytes} bytes`;
@@ -41,7 +42,7 @@ export function isProtectedName(name: string): boolean {
 }
 
 function fold(name: string): string {
-  const plain = name.normalize('NFKD').replace(ignorable, '').toUpperCase().toLowerCase().replace(ignorable, '');
+  const plain = name.normalize('NFKD').replace(ignorable(), '').toUpperCase().toLowerCase().replace(ignorable(), '');
   return plain
     .replace(/:.*$/s, '')
     .replace(/[. ]+$/, '')
