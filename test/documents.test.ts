@@ -7,6 +7,7 @@ import { agentConfig, clawholdConfig, defaultLimits, llmConfig, mcpPins, policyF
 import { brokerPolicy } from '../src/contracts/broker-config.ts';
 import { ledgerEvents } from '../src/contracts/ledger.ts';
 import { tenantConfig } from '../src/contracts/tenant.ts';
+import { platformProjects, tenantProjects } from '../src/contracts/project.ts';
 import { scheduleJob } from '../src/contracts/schedule.ts';
 import { resumableStates, runStates } from '../src/contracts/run.ts';
 import { taskMessage } from '../src/contracts/task.ts';
@@ -23,6 +24,8 @@ const configFiles = {
   'agent.yaml': agentConfig,
   'policy.yaml': policyFile,
   'tenant.yaml': tenantConfig,
+  'projects.yaml': platformProjects,
+  'tenant projects.yaml': tenantProjects,
   'broker.yaml': brokerPolicy,
   'mcp.yaml': mcpPins,
   'workflow.yaml': workflowFile,

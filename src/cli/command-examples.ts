@@ -36,6 +36,7 @@ export const commandExamples: Readonly<Record<string, readonly string[]>> = {
     'clawhold cron add --agent main --cron "0 2 * * *" --timezone Europe/Berlin --message "Tidy up."',
     'clawhold cron add --every 1h --message "Look for new mail." --notify-file reports/mail.md',
   ],
+  'projects show': ['clawhold projects show shop', 'clawhold ask --project shop --lane infra "What is broken?"'],
   'cron show': ['clawhold cron show main-1'],
   'cron run': ['clawhold cron run main-1'],
   'cron pause': ['clawhold cron pause main-1 --reason holidays'],

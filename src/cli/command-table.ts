@@ -46,6 +46,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => await import('./commands/workflows.ts'),
   },
   {
+    name: 'projects',
+    summary: 'list, show and validate the registered projects and their lanes',
+    load: async () => await import('./commands/projects.ts'),
+  },
+  {
     name: 'cron',
     summary: 'start agents at fixed times: add, list, pause, run and remove jobs',
     load: async () => await import('./commands/cron.ts'),

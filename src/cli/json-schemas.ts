@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { agentConfig, clawholdConfig, llmConfig, policyFile } from '../contracts/config.ts';
+import { platformProjects, tenantProjects } from '../contracts/project.ts';
 import { tenantConfig } from '../contracts/tenant.ts';
 
 /** The schemas of the files that humans write, by name: what an editor completes from. */
@@ -9,6 +10,8 @@ export const fileSchemas = {
   agent: agentConfig,
   policy: policyFile,
   tenant: tenantConfig,
+  projects: platformProjects,
+  'tenant-projects': tenantProjects,
 } as const;
 export type FileSchemaName = keyof typeof fileSchemas;
 

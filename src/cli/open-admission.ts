@@ -6,6 +6,7 @@ import { createMemo } from '../contracts/memo.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import type { AdmitContext } from '../control/admit.ts';
 import type { ModelChoices } from '../control/request-model.ts';
+import { readProjects } from '../control/projects.ts';
 import { openTurns } from '../control/turns.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
@@ -47,6 +48,7 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
     stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
     redact: async (tenant, text) => (await appOf(tenant).redactor()).text(text),
     prepare: preparer(parts),
+    projects: async (tenant) => await readProjects(home, tenant),
     models: async (tenant, agent) => await modelChoices(parts, tenant, agent),
     ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
     ...(metrics === undefined ? {} : { metrics }),
@@ -57,8 +59,8 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
 function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare'] {
   const memo = createMemo();
   const compiled = new Map<string, { readonly texts: string; readonly policy: Sha256 }>();
-  return async (tenant: TenantId, agent: AgentId) => {
-    const loaded = await loadAgent(home, { tenant, agent, memo });
+  return async (tenant: TenantId, agent: AgentId, workspace?: string) => {
+    const loaded = await loadAgent(home, { tenant, agent, memo, ...(workspace === undefined ? {} : { workspace }) });
     const sources = [...(await appOf(tenant).policyFiles()), await agentPolicySource(home, loaded)];
     const texts = JSON.stringify([sources, loaded.mcp ?? null]);
     const name = `${tenant}/${agent}`;

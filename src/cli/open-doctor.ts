@@ -4,10 +4,12 @@ import path from 'node:path';
 import { agentConfig, clawholdConfig, llmConfig } from '../contracts/config.ts';
 import { reasonOf } from '../contracts/errors.ts';
 import { parseAgentId } from '../contracts/ids.ts';
-import type { AgentFinding, DoctorContext } from '../ops/run-doctor.ts';
+import { combineProjects, platformFile, tenantFile } from '../control/projects.ts';
+import type { AgentFinding, DoctorContext, ProjectFinding } from '../ops/run-doctor.ts';
 import type { Home } from '../state/home.ts';
 import { openTenants } from '../state/tenants.ts';
-import { parseYaml } from '../state/yaml-file.ts';
+import { platformProjects, tenantProjects } from '../contracts/project.ts';
+import { parseYaml, type ParsedYaml } from '../state/yaml-file.ts';
 import { listAgents } from '../worker/load-agent.ts';
 import type { App } from './app.ts';
 import { privateDirsOf, wire } from './wire.ts';
@@ -26,6 +28,7 @@ export async function openDoctor(app: App): Promise<DoctorContext> {
     secretsDir: secrets,
     runtimeDir: runtimeDirOf(app.env),
     agents: async () => await findAgents(app, home),
+    projects: async () => findProjects(home),
     modelProblem: async () => await problemOfModel(app, home),
     fileGuard: async () => {
       const { openRoots } = await import('../tools/guard.ts');
@@ -70,6 +73,28 @@ async function problemOfModel(app: App, home: Home): Promise<string | undefined>
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+function findProjects(home: Home): ProjectFinding[] {
+  const found: ProjectFinding[] = [];
+  for (const tenant of openTenants(home).list()) {
+    try {
+      const platform = parsedIfThere(home, platformFile, platformProjects);
+      const own = parsedIfThere(home, tenantFile(tenant), tenantProjects);
+      const projects = combineProjects({ tenant, root: home.tenantRoot(tenant), platform, own });
+      const missing = projects.filter(({ dir }) => fs.statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true).map(({ id }) => id);
+      found.push({ tenant, count: projects.length, missing });
+    } catch (error) {
+      found.push({ tenant, problem: reasonOf(error) });
+    }
+  }
+  return found;
+}
+
+/** As it stands: what reads a file for use repairs it, and doctor only looks. */
+function parsedIfThere<T>(home: Home, file: string, schema: Parameters<typeof parseYaml<T>>[1]): ParsedYaml<T> | undefined {
+  const place = path.join(home.dir, file);
+  return fs.existsSync(place) ? parseYaml(fs.readFileSync(place, 'utf8'), schema, file) : undefined;
 }
 
 async function findAgents(app: App, home: Home): Promise<AgentFinding[]> {

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { Option, type Command } from 'commander';
+import { systemClock } from '../contracts/clock.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import { newRunId, newSessionId, parseAgentId, parseSessionId, type AgentId, type SessionId } from '../contracts/ids.ts';
+import { silentLog } from '../contracts/log.ts';
 import type { ApprovalSurface, RunItem, RunLimits } from '../contracts/run.ts';
 import type { CommandContext } from './command.ts';
 
@@ -11,6 +13,8 @@ export interface RunFlags {
   readonly session?: string;
   readonly continue?: boolean;
   readonly workspace?: string;
+  readonly project?: string;
+  readonly lane?: string;
   readonly model?: string;
   readonly maxTurns?: string;
   readonly maxSeconds?: string;
@@ -26,6 +30,8 @@ export function addRunFlags(command: Command): void {
     .option('-s, --session <id>', 'continue this session')
     .option('-c, --continue', "continue the agent's latest session")
     .option('-w, --workspace <dir>', 'writable folder instead of the configured one')
+    .option('--project <name>', 'work for this project of projects.yaml, in its repo')
+    .option('--lane <name>', 'which lane of the project')
     .option('-m, --model <provider/name>', 'model instead of the configured one')
     .option('--max-turns <n>', 'at most this many model calls')
     .option('--max-seconds <n>', 'at most this long')
@@ -44,6 +50,7 @@ export async function itemFromFlags(context: CommandContext, flags: RunFlags, in
   const { app } = context;
   const agent = await chooseAgent(context, flags.agent);
   const nowMs = Date.now();
+  const place = await placeFromFlags(context, flags);
   const limits = limitsFrom(flags);
   return {
     kind: 'agent',
@@ -55,9 +62,36 @@ export async function itemFromFlags(context: CommandContext, flags: RunFlags, in
     principal: localUser(context),
     input,
     ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...place,
     ...(flags.workspace === undefined ? {} : { workspace: await workspaceFrom(app.cwd, flags.workspace) }),
     ...(limits === undefined ? {} : { limits }),
   };
+}
+
+/** The same answer as admission gives to a request. @throws FixRequestError for what is not listed, or comes too often. */
+export async function placeFromFlags(
+  { app }: Pick<CommandContext, 'app'>,
+  flags: Pick<RunFlags, 'project' | 'lane' | 'workspace'>,
+): Promise<Pick<RunItem, 'project' | 'lane' | 'workspace'>> {
+  const { project, lane, workspace } = flags;
+  if (project === undefined && lane === undefined) return {};
+  if (workspace !== undefined)
+    throw new FixRequestError(
+      'cli.two-workspaces',
+      '--workspace and --project were both given, and a run for a project works in its repo. Choose one.',
+    );
+  const [{ requestedPlace, exceededRate }, { readProjects }] = await Promise.all([
+    import('../control/request-project.ts'),
+    import('../control/projects.ts'),
+  ]);
+  const home = await app.home();
+  const ctx = { log: silentLog, projects: async () => await readProjects(home, app.tenant) };
+  const named = { ...(project === undefined ? {} : { project }), ...(lane === undefined ? {} : { lane }) };
+  const found = await requestedPlace(ctx, app.tenant, named);
+  if (found === undefined) return {};
+  const refusal = 'outcome' in found ? found : exceededRate({ clock: systemClock, runs: await app.runs() }, app.tenant, found);
+  if (refusal !== undefined) throw new FixRequestError(refusal.code, refusal.message);
+  return 'outcome' in found ? {} : { project: found.project.id, lane: found.lane.lane, workspace: found.project.dir };
 }
 
 /** A folder that a person names must be there: a mistyped one would be made, and the agent would find it empty. */

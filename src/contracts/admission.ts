@@ -12,6 +12,9 @@ export interface RunRequest {
   /** Absent: a new session. */
   readonly session?: SessionId;
   readonly model?: string;
+  /** A project of the tenant's registry and one of its lanes: both or neither. The run works in the project's repo. */
+  readonly project?: string;
+  readonly lane?: string;
   readonly limits?: RunItem['limits'];
   /** The same key of the same tenant gives the same run. Absent: a key of its own. */
   readonly idempotencyKey?: string;
@@ -58,6 +61,8 @@ export const taskPayload = z.discriminatedUnion('kind', [
       untrusted: z.optional(z.array(z.strictObject({ source: z.string(), text: z.string() }))),
       model: z.optional(z.string()),
       workspace: z.optional(z.string()),
+      project: z.optional(name),
+      lane: z.optional(name),
       limits: z.optional(z.partial(runLimits)),
     }),
     /** Hash of what was asked for: the same idempotency key with another is a mistake. */

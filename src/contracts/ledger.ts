@@ -49,7 +49,17 @@ const principal = z.strictObject({ kind: z.enum(['user', 'service', 'executor'])
 /** By type. A schema is built when it is first used: all of them cost 8 ms, and a command writes few kinds. */
 export const ledgerEvents = lazily({
   'run.start': () =>
-    z.strictObject({ type: z.literal('run.start'), ...inRun, principal, door: text, inputHash: sha, pinned: sha, model: text }),
+    z.strictObject({
+      type: z.literal('run.start'),
+      ...inRun,
+      principal,
+      door: text,
+      inputHash: sha,
+      pinned: sha,
+      model: text,
+      project: z.optional(text),
+      lane: z.optional(text),
+    }),
   'run.resumed': () =>
     z.strictObject({
       type: z.literal('run.resumed'),

@@ -55,6 +55,9 @@ export interface RunItem {
   readonly model?: string;
   /** Absolute; absent: the agent's own. */
   readonly workspace?: string;
+  /** The registered project that it works for, and the lane: its workspace is the project's repo. */
+  readonly project?: string;
+  readonly lane?: string;
   readonly limits?: Partial<RunLimits>;
 }
 

@@ -56,6 +56,9 @@ function scheduleFields() {
     message: z.optional(z.string().check(z.minLength(1), z.maxLength(64 * 1024))),
     /** `isolated`: each run in a session of its own (default); `main`: all in the agent's last session. */
     mode: z.optional(z.enum(['isolated', 'main'])),
+    /** A project of the tenant and one of its lanes: each run works in the project's repo. Both or neither. */
+    project: z.optional(name()),
+    lane: z.optional(name()),
     /** Slots that passed while nothing ran: none (default), one run for all of them, or one run each (at most 100). */
     missed: z.optional(z.enum(['skip', 'once', 'all'])),
     /** A run that died with its process: left as it is, or resumed (default). */

@@ -8,6 +8,7 @@ import { FixRequestError, RetryableError } from '../contracts/errors.ts';
 import { newApprovalId, newRunId, newSessionId, parseAgentId, parseTenantId, type TenantId } from '../contracts/ids.ts';
 import { sha256 } from '../contracts/json.ts';
 import { silentLog } from '../contracts/log.ts';
+import type { Project } from '../contracts/project.ts';
 import { roles, type Principal, type Role } from '../contracts/principal.ts';
 import { readPayload } from '../contracts/read-payload.ts';
 import { taskIdOf } from '../contracts/task.ts';
@@ -61,6 +62,7 @@ async function newWorld(config: Omit<TenantConfig, 'version'> = {}, change: Part
       if (agent !== main) throw new FixRequestError('worker.unknown-agent', `There is no agent in ${home.dir}.`);
       return { policy: sha256('policy') };
     },
+    projects: async () => [],
     models: async () => ({ own: 'a/b', allowed: ['a/b', 'a/default', 'a/free'], hasPrice: async (model) => model === 'a/default' }),
     ...change,
   };
@@ -373,6 +375,7 @@ test('a failing list of runs refuses nothing, for the queue holds the run; a fai
     ...world.ctx.stores(tenant),
     runs: {
       get: () => undefined,
+      countInLane: () => 0,
       accept: () => {
         throw new Error('disk full');
       },
@@ -456,4 +459,93 @@ test('a suspended tenant and one with a wrong file get no share of the workers',
       ['beta', { maxLeased: 0 }],
     ],
   );
+});
+
+function shop(dir: string): Project {
+  const lanes = [
+    { lane: 'infra', rateLimits: { runsPerMinute: 2, runsPerHour: 3 } },
+    { lane: 'content', rateLimits: {} },
+  ];
+  return { id: 'shop', title: '', repo: 'shop', dir, lanes, tags: [] };
+}
+
+test('a lane that is not listed for a tenant is refused, and so is a project; what is listed runs in its repo', async () => {
+  await using world = await newWorld({}, { projects: async (tenant) => (tenant === acme ? [shop(os.tmpdir())] : []) });
+  const code = async (tenant: TenantId, change: Partial<RunRequest>): Promise<string> =>
+    await codeOf(admit(world.ctx, principal(tenant), ask(change)));
+
+  const codes = [
+    await code(acme, { project: 'shop', lane: 'browser' }),
+    await code(acme, { project: 'shop', lane: '__proto__' }),
+    await code(acme, { project: 'other', lane: 'infra' }),
+    await code(acme, { project: 'shop' }),
+    await code(acme, { lane: 'infra' }),
+    await code(beta, { project: 'shop', lane: 'infra' }),
+  ];
+  const { run } = await put(world, acme, { project: 'shop', lane: 'infra' });
+
+  assert.deepEqual(codes, [
+    'control.lane-not-allowed',
+    'control.lane-not-allowed',
+    'control.project-not-allowed',
+    'control.no-lane',
+    'control.no-lane',
+    'control.project-not-allowed',
+  ]);
+  const leases = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 9 });
+  const payload = readPayload(leases[0]!.message);
+  const item = payload.kind === 'start' ? payload.item : undefined;
+  assert.equal(leases.length, 1);
+  assert.deepEqual([item?.project, item?.lane, item?.workspace], ['shop', 'infra', os.tmpdir()]);
+  assert.deepEqual([world.runs.get(run)?.project, world.runs.get(run)?.lane], ['shop', 'infra']);
+});
+
+test('a lane starts as many runs in a minute and an hour as it may, also when many ask at once, and each lane has its own', async () => {
+  await using world = await newWorld({}, { projects: async () => [shop(os.tmpdir())] });
+  const infra = { project: 'shop', lane: 'infra' };
+  const many = async (): Promise<string[]> =>
+    await Promise.all(Array.from({ length: 5 }, async () => await codeOf(admit(world.ctx, principal(), ask(infra)))));
+
+  const first = await many();
+  world.nowMs += 61_000;
+  const second = await many();
+  const content = await codeOf(admit(world.ctx, principal(), ask({ ...infra, lane: 'content' })));
+  const other = await codeOf(admit(world.ctx, principal(beta), ask(infra)));
+  world.nowMs += 3_600_000;
+  const later = await many();
+
+  const admitted = (codes: readonly string[]): number => codes.filter((code) => code === 'admitted').length;
+  assert.deepEqual([admitted(first), admitted(second), admitted(later), content, other], [2, 1, 2, 'admitted', 'admitted']);
+  assert.ok([...first, ...second].every((code) => code === 'admitted' || code === 'control.over-rate'));
+});
+
+test('over the rate a known key still finds its run, and the same key for another lane is another request', async () => {
+  await using world = await newWorld({}, { projects: async () => [shop(os.tmpdir())] });
+  const infra = { project: 'shop', lane: 'infra', idempotencyKey: 'k1' };
+  const { run } = await put(world, acme, infra);
+  await put(world, acme, { ...infra, idempotencyKey: 'k2' });
+
+  const again = await put(world, acme, infra);
+
+  assert.deepEqual([again.run, again.isNew], [run, false]);
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask({ ...infra, lane: 'content' }))), 'control.key-reused');
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask({ ...infra, idempotencyKey: 'k3' }))), 'control.over-rate');
+});
+
+test('a wrong registry and a repo that is gone start nothing for a project, say nothing of this machine, and hinder no other run', async () => {
+  const broken = async (): Promise<never> => {
+    throw new FixRequestError('control.wider-projects', '/home/x/projects.yaml:7 is wrong.');
+  };
+  await using world = await newWorld({}, { projects: broken });
+  await using gone = await newWorld({}, { projects: async () => [shop('/no/such/folder')] });
+  const infra = ask({ project: 'shop', lane: 'infra' });
+
+  const answers = [await admit(world.ctx, principal(), infra), await admit(gone.ctx, principal(), infra)];
+
+  assert.deepEqual(
+    answers.map((answer) => answer.outcome === 'refused' && answer.code),
+    ['control.projects-invalid', 'control.project-unusable'],
+  );
+  assert.ok(!/home\/x|no\/such/.test(JSON.stringify(answers)));
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask())), 'admitted');
 });

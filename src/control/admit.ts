@@ -8,17 +8,18 @@ import { readPayload } from '../contracts/read-payload.ts';
 import { taskIdOf } from '../contracts/task.ts';
 import { traceIdOf } from '../contracts/trace.ts';
 import type { Queue, TaskFacts } from '../state/queue.ts';
-import type { RunRow, Runs } from '../state/runs.ts';
+import { acceptedRow, type RunRow, type Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
 import type { Tenant, Tenants } from '../state/tenants.ts';
 import { exceededQuota, hasCountQuota, overQuotaSentence, usdUse, type QuotaContext } from './quota.ts';
 import { refused, refusedByError, type Refused } from './refusal.ts';
 import { refusedModel, type RequestModelContext } from './request-model.ts';
-import { hashOf, itemOf, rowOf, taskOf } from './run-task.ts';
+import { exceededRate, hasRate, requestedPlace, type ProjectPlace, type RequestProjectContext } from './request-project.ts';
+import { hashOf, itemOf, taskOf } from './run-task.ts';
 import type { Turns } from './turns.ts';
 
 /** The part of an installation that admission needs. */
-export interface AdmitContext extends QuotaContext, RequestModelContext {
+export interface AdmitContext extends QuotaContext, RequestModelContext, RequestProjectContext {
   readonly clock: Clock;
   readonly metrics?: Metrics;
   readonly tenants: Pick<Tenants, 'get'>;
@@ -26,13 +27,16 @@ export interface AdmitContext extends QuotaContext, RequestModelContext {
   readonly turns: Turns;
   /** Opened for that tenant alone. */
   readonly stores: (tenant: TenantId) => {
-    readonly runs: Pick<Runs, 'accept' | 'get'>;
+    readonly runs: Pick<Runs, 'accept' | 'countInLane' | 'get'>;
     readonly sessions: Pick<Sessions, 'create' | 'get'>;
   };
   /** Hides secrets: what a request says is stored from here on. */
   readonly redact: (tenant: TenantId, text: string) => Promise<string>;
-  /** Loads the agent and compiles the policy of platform, tenant and agent. @throws FixRequestError when a run would. */
-  readonly prepare: (tenant: TenantId, agent: AgentId) => Promise<{ readonly policy: Sha256 }>;
+  /**
+   * In this workspace, or its own: loads the agent and compiles the policy of platform, tenant and agent.
+   * @throws FixRequestError when a run would.
+   */
+  readonly prepare: (tenant: TenantId, agent: AgentId, workspace?: string) => Promise<{ readonly policy: Sha256 }>;
   /** After so many deliveries a task is dead. */
   readonly maxDeliveries?: number;
 }
@@ -45,6 +49,7 @@ export interface AdmitContext extends QuotaContext, RequestModelContext {
  * - one idempotency key of a tenant gives one run, however often and from however many processes, also when the tenant
  *   is over its quota by now; the same key with another request is refused;
  * - the tenant is the principal's and comes from nowhere else;
+ * - a run works in its agent's workspace, or in the repo of a project and lane that are listed for the tenant;
  * - a request chooses among the models that a human wrote down, and its money bounds what they cost;
  * - a refusal is a value with a stable code; over quota it names the quota, its limit and its use.
  * @throws RetryableError when the surroundings fail: then nothing was put, or the same key finds what was.
@@ -69,12 +74,15 @@ async function decideAndPut(ctx: AdmitContext, principal: Principal, given: RunR
   if (known !== undefined) return answerKnown(known, request);
   const tenant = activeTenant(ctx, principal.tenant);
   if ('outcome' in tenant) return tenant;
-  const prepared = await prepare(ctx, tenant.id, request);
+  const place = await requestedPlace(ctx, tenant.id, request);
+  if (place !== undefined && 'outcome' in place) return place;
+  const prepared = await prepare(ctx, tenant.id, { ...request, workspace: place?.project.dir });
   if ('outcome' in prepared) return prepared;
   const model = await refusedModel(ctx, tenant.id, request);
   if (model !== undefined) return model;
-  const put = async (): Promise<Admission> => await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy });
-  return hasCountQuota(tenant) ? await ctx.turns.inTurn(tenant.id, put) : await put();
+  const put = async (): Promise<Admission> => await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy, place });
+  const isCounted = hasCountQuota(tenant) || (place !== undefined && hasRate(place));
+  return isCounted ? await ctx.turns.inTurn(tenant.id, put) : await put();
 }
 
 async function redacted(ctx: Pick<AdmitContext, 'redact'>, tenant: TenantId, request: RunRequest): Promise<RunRequest> {
@@ -112,13 +120,13 @@ export function activeTenant(ctx: Pick<AdmitContext, 'tenants' | 'log'>, id: Ten
 async function prepare(
   ctx: AdmitContext,
   tenant: TenantId,
-  { agent, session }: RunRequest,
+  { agent, session, workspace }: RunRequest & { readonly workspace: string | undefined },
 ): Promise<{ readonly policy: Sha256 } | Refused> {
   const known = session === undefined ? undefined : ctx.stores(tenant).sessions.get(session);
   if (session !== undefined && known?.agent !== agent)
     return refused('control.unknown-session', `Agent ${agent} has no session ${session}. Leave it out to begin a new one.`);
   try {
-    return await ctx.prepare(tenant, agent);
+    return await ctx.prepare(tenant, agent, workspace);
   } catch (error) {
     const isUnknown = (error as { code?: unknown }).code === 'worker.unknown-agent';
     return refusedByError(ctx.log, error, {
@@ -137,21 +145,20 @@ interface PutRun {
   readonly tenant: Tenant;
   readonly key: string;
   readonly policy: Sha256;
+  readonly place: ProjectPlace | undefined;
 }
 
 async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
-  const { principal, request, tenant, key, policy } = parts;
+  const { principal, request, tenant, key, policy, place } = parts;
   const nowMs = ctx.clock.now();
   const quota = await exceededQuota(ctx, tenant, (request.notBeforeMs ?? 0) > nowMs);
-  if (quota !== undefined) {
-    // The place may have been taken by the same key a moment ago.
-    const first = key === '' ? undefined : await ctx.queue.find(tenant.id, key);
-    if (first !== undefined) return answerKnown(first, request);
-    return { ...refused('control.over-quota', overQuotaSentence(tenant.id, quota)), quota };
-  }
-  const { limit, used } = usdUse(ctx, tenant);
-  const item = itemOf(request, { principal, nowMs, usdLeft: limit - used });
+  if (quota !== undefined)
+    return (await knownRun(ctx, parts)) ?? { ...refused('control.over-quota', overQuotaSentence(tenant.id, quota)), quota };
   const { runs, sessions } = ctx.stores(tenant.id);
+  const rate = place === undefined ? undefined : exceededRate({ clock: ctx.clock, runs }, tenant.id, place);
+  if (rate !== undefined) return (await knownRun(ctx, parts)) ?? rate;
+  const { limit, used } = usdUse(ctx, tenant);
+  const item = itemOf(request, { principal, nowMs, usdLeft: limit - used, place });
   // Before the task: a session without a run is nothing, a run without its session could not be continued.
   if (request.session === undefined) sessions.create({ id: item.sessionId, tenant: tenant.id, agent: item.agent, createdMs: nowMs });
   const later = request.notBeforeMs === undefined ? {} : { notBeforeMs: request.notBeforeMs };
@@ -161,10 +168,16 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
     const first = await ctx.queue.get(tenant.id, outcome.taskId);
     if (first !== undefined) return answerKnown(first, request);
   }
-  acceptRow(ctx, runs, rowOf(item, nowMs));
+  acceptRow(ctx, runs, acceptedRow(item, nowMs));
   const names = { tenant_id: tenant.id, run_id: item.runId, swarm_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id };
   ctx.log.info('run admitted', { ...names, trace_id: traceIdOf(request.traceparent) });
   return { outcome: 'admitted', run: item.runId, session: item.sessionId, isNew: true };
+}
+
+/** The place may have been taken by the same key a moment ago. */
+async function knownRun(ctx: AdmitContext, { tenant, request, key }: PutRun): Promise<Admission | undefined> {
+  const first = key === '' ? undefined : await ctx.queue.find(tenant.id, key);
+  return first === undefined ? undefined : answerKnown(first, request);
 }
 
 /** The queue holds the run: a worker that finds no row makes it, so a failing list of runs refuses nothing. */

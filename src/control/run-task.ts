@@ -4,14 +4,19 @@ import { hashJson, type Sha256 } from '../contracts/json.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { RunItem } from '../contracts/run.ts';
 import { defaultAgentType, shardOf, taskIdOf, type TaskMessage } from '../contracts/task.ts';
+import type { ProjectPlace } from './request-project.ts';
 import type { PutTask } from '../state/queue.ts';
-import type { RunRow } from '../state/runs.ts';
+
+export interface ItemParts {
+  readonly principal: Principal;
+  readonly nowMs: number;
+  readonly usdLeft: number;
+  /** Where the request's project lies. */
+  readonly place: ProjectPlace | undefined;
+}
 
 /** What a worker gets. */
-export function itemOf(
-  request: RunRequest,
-  { principal, nowMs, usdLeft }: { readonly principal: Principal; readonly nowMs: number; readonly usdLeft: number },
-): RunItem {
+export function itemOf(request: RunRequest, { principal, nowMs, usdLeft, place }: ItemParts): RunItem {
   return {
     kind: 'agent',
     runId: newRunId(nowMs),
@@ -23,6 +28,7 @@ export function itemOf(
     input: request.input,
     ...(request.untrusted === undefined ? {} : { untrusted: request.untrusted }),
     ...(request.model === undefined ? {} : { model: request.model }),
+    ...(place === undefined ? {} : { project: place.project.id, lane: place.lane.lane, workspace: place.project.dir }),
     // The lowest wins: a run gets at most what is left of the day.
     limits: { ...request.limits, usd: Math.min(request.limits?.usd ?? Infinity, usdLeft) },
   };
@@ -52,27 +58,8 @@ export function taskOf(
 }
 
 /** What was asked for, whatever the run became: session and model are part of it, priority and time are not. */
-export function hashOf({ agent, input, untrusted, session, model, limits }: RunRequest): Sha256 {
-  const more = untrusted === undefined ? {} : { untrusted };
+export function hashOf({ agent, input, untrusted, session, model, limits, project, lane }: RunRequest): Sha256 {
+  const place = project === undefined ? {} : { project, lane: lane ?? null };
+  const more = { ...(untrusted === undefined ? {} : { untrusted }), ...place };
   return hashJson({ agent, input, ...more, session: session ?? null, model: model ?? null, limits: limits ?? null });
-}
-
-/** The run in lists, before a worker has it. */
-export function rowOf(item: RunItem, nowMs: number): RunRow {
-  return {
-    id: item.runId,
-    session: item.sessionId,
-    tenant: item.tenant,
-    agent: item.agent,
-    state: 'accepted',
-    door: item.door,
-    model: item.model ?? '',
-    inputPreview: item.input.slice(0, 200),
-    reason: '',
-    createdMs: nowMs,
-    turns: 0,
-    toolCalls: 0,
-    inputTokens: 0,
-    outputTokens: 0,
-  };
 }

@@ -11,6 +11,7 @@ export function admittedOr(admission: Admission): Admitted {
   const status = statusOf(admission);
   throw new RequestRefusedError(status, code, message, {
     remedy: status === 429 ? 'retry' : 'fix-request',
+    ...(code === 'control.over-rate' ? { retryAfterSeconds: 60 } : {}),
     ...(quota === undefined ? {} : { quota, retryAfterSeconds: quota.name === 'usdPerDay' ? 3600 : 5 }),
   });
 }
@@ -21,6 +22,10 @@ const statusOfCode: Readonly<Record<string, number>> = {
   'control.tenant-suspended': 403,
   'control.tenant-invalid': 403,
   'control.unknown-tenant': 403,
+  'control.project-not-allowed': 403,
+  'control.lane-not-allowed': 403,
+  'control.no-lane': 400,
+  'control.over-rate': 429,
   'control.model-not-allowed': 403,
   'control.model-unpriced': 403,
   'control.unknown-agent': 404,

@@ -4,6 +4,7 @@ import type { AgentId, ApprovalId, RunId, TenantId } from '../contracts/ids.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Metrics } from '../contracts/metrics.ts';
+import type { Project } from '../contracts/project.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
 import type { Tracer } from '../contracts/trace.ts';
@@ -118,6 +119,8 @@ export interface GatewayContext {
   /** Opened for that tenant alone: another's rows are not there. */
   readonly stores: (tenant: TenantId) => TenantStores;
   readonly queue: Pick<Queue, 'counts' | 'list' | 'requeue' | 'pause' | 'resume'>;
+  /** As platform and tenant list them now. @throws FixRequestError when a file is wrong. */
+  readonly projects: (tenant: TenantId) => Promise<readonly Project[]>;
   readonly schedules: Schedules;
   /** @throws FixRequestError when nothing of that agent may be sent there. */
   readonly checkNotifyUrl: (tenant: TenantId, agent: AgentId, url: string) => Promise<void>;

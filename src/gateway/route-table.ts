@@ -4,6 +4,7 @@ import { answerApproval, listApprovals, showApproval } from './routes/approval-r
 import { listArtifacts, readArtifact } from './routes/artifact-routes.ts';
 import { descriptionRoutes } from './routes/description-routes.ts';
 import { health, metrics, readiness } from './routes/health-routes.ts';
+import { listProjects } from './routes/project-routes.ts';
 import { followRun } from './routes/run-events.ts';
 import { listRuns, showRun, startRun, stopRun } from './routes/run-routes.ts';
 import { queryLedger, verifyLedgerRoute } from './routes/ledger-routes.ts';
@@ -32,6 +33,7 @@ export function routeTable(): readonly Route[] {
     metrics,
     ...runs,
     ...approvals,
+    listProjects,
     ...schedules,
     ...queue,
     queryLedger,

@@ -74,6 +74,7 @@ async function healthy(): Promise<World> {
     secretsDir,
     runtimeDir: path.join(root, 'runtime'),
     agents: async () => [{ tenant: 'default', agent: 'main', needsSandbox: true }],
+    projects: async () => [{ tenant: 'default', count: 1, missing: [] }],
     modelProblem: async () => undefined,
     fileGuard: async () => 'race-free',
     probes: async () => [works],
@@ -214,6 +215,20 @@ const sabotages: readonly Sabotage[] = [
     status: 'fail',
     says: /default\/main: its root is gone/,
     change: { agents: async () => [{ tenant: 'default', agent: 'main', needsSandbox: false, problem: 'its root is gone' }] },
+  },
+  {
+    check: 'projects',
+    name: 'a registry that widens',
+    status: 'fail',
+    says: /acme\/projects\.yaml:3/,
+    change: { projects: async () => [{ tenant: 'acme', problem: 'tenants/acme/projects.yaml:3: lane x is not among those' }] },
+  },
+  {
+    check: 'projects',
+    name: 'a project whose repo is gone',
+    status: 'warn',
+    says: /shop of tenant acme is not there/,
+    change: { projects: async () => [{ tenant: 'acme', count: 1, missing: ['shop'] }] },
   },
   {
     check: 'model',

@@ -2,7 +2,7 @@ import { reasonOf } from '../contracts/errors.ts';
 import type { Check, CheckResult, DoctorContext } from './doctor/check.ts';
 import { checkTable } from './doctor/check-table.ts';
 
-export type { AgentFinding, Check, CheckResult, CheckStatus, DoctorContext } from './doctor/check.ts';
+export type { AgentFinding, Check, CheckResult, CheckStatus, DoctorContext, ProjectFinding } from './doctor/check.ts';
 
 export interface DoctorReport {
   /** False when a check failed; warnings do not count. */

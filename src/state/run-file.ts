@@ -12,6 +12,8 @@ const shape = z.object({
   session: z.string(),
   tenant: z.string(),
   agent: z.string(),
+  project: z.optional(z.string()),
+  lane: z.optional(z.string()),
   state: z.enum(runStates),
   door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
   model: z.string(),

@@ -10,6 +10,9 @@ export interface RunRow {
   readonly session: SessionId;
   readonly tenant: TenantId;
   readonly agent: AgentId;
+  /** The registered project and lane that it works for. */
+  readonly project?: string;
+  readonly lane?: string;
   readonly state: RunState;
   readonly door: RunItem['door'];
   readonly model: string;
@@ -80,6 +83,8 @@ export interface Runs {
   takeOver(id: RunId, from: RunHolder, to: RunHolder): boolean;
   /** Whether owner and fence are still these. */
   isHeldBy(id: RunId, holder: RunHolder): boolean;
+  /** Runs of the lane that were asked for since then. */
+  countInLane(lane: { readonly tenant: TenantId; readonly project: string; readonly lane: string; readonly sinceMs: number }): number;
   remove(id: RunId): boolean;
   /** Inserts the row, or replaces all of it: for rows that are rebuilt from files. */
   put(row: RunRow): void;
@@ -90,6 +95,8 @@ const columns: Readonly<Record<keyof RunRow, string>> = {
   session: 'session',
   tenant: 'tenant',
   agent: 'agent',
+  project: 'project',
+  lane: 'lane',
   state: 'state',
   door: 'door',
   model: 'model',
@@ -118,6 +125,8 @@ const rowShape = z.object({
   session: z.string(),
   tenant: z.string(),
   agent: z.string(),
+  project: z.nullable(z.string()),
+  lane: z.nullable(z.string()),
   state: z.enum(runStates),
   door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
   model: z.string(),
@@ -164,6 +173,7 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
     isHeldBy: (id, { owner = null, fence = null }) =>
       database.get(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`, id, owner, fence, ...scope.values) !==
       undefined,
+    countInLane: (lane) => countInLane(database, lane, scope),
     remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
   };
 }
@@ -179,6 +189,34 @@ function scopeOf(tenant: TenantId | undefined): Scope {
 
 function valuesOf(row: RunRow): SqlValue[] {
   return fields.map((field) => row[field] ?? null);
+}
+
+function countInLane(database: Database, { tenant, project, lane, sinceMs }: Parameters<Runs['countInLane']>[0], scope: Scope): number {
+  const sql = `SELECT count(*) AS n FROM runs WHERE project = ? AND lane = ? AND tenant = ? AND created_ms > ?${scope.sql}`;
+  return (database.get(sql, project, lane, tenant, sinceMs, ...scope.values) as { n: number }).n;
+}
+
+/** A run that was accepted and that nobody has begun: admission makes this row, or the worker that finds none. */
+export function acceptedRow(item: RunItem, nowMs: number): RunRow {
+  const { runId: id, sessionId: session, tenant, agent, door, project, lane } = item;
+  return {
+    id,
+    session,
+    tenant,
+    agent,
+    ...(project === undefined ? {} : { project }),
+    ...(lane === undefined ? {} : { lane }),
+    state: 'accepted',
+    door,
+    model: item.model ?? '',
+    inputPreview: item.input.slice(0, 200),
+    reason: '',
+    createdMs: nowMs,
+    turns: 0,
+    toolCalls: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+  };
 }
 
 interface Update {

@@ -25,6 +25,8 @@ export function startEvent({ item, atMs, pinned, model }: AcceptedEntry): Ledger
     inputHash: item.untrusted === undefined ? sha256(item.input) : hashJson({ input: item.input, untrusted: item.untrusted }),
     pinned: hashJson(pinned),
     model,
+    ...(item.project === undefined ? {} : { project: item.project }),
+    ...(item.lane === undefined ? {} : { lane: item.lane }),
   };
 }
 

@@ -167,7 +167,7 @@ async function recordStart(ctx: WorkerContext, accepted: AcceptedEntry, journal:
 }
 
 function firstRow({ item, model, atMs }: AcceptedEntry): RunRow {
-  const { runId, sessionId, tenant, agent, door } = item;
+  const { runId, sessionId, tenant, agent, door, project, lane } = item;
   const counts = { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0 };
   const times = { createdMs: atMs, startedMs: atMs };
   return {
@@ -175,6 +175,8 @@ function firstRow({ item, model, atMs }: AcceptedEntry): RunRow {
     session: sessionId,
     tenant,
     agent,
+    ...(project === undefined ? {} : { project }),
+    ...(lane === undefined ? {} : { lane }),
     door,
     model,
     state: 'running',

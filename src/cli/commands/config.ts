@@ -22,7 +22,7 @@ export const command: CliCommand = {
       .action(async () => await validate(context));
     verb
       .command('schema [name]')
-      .description('JSON Schema of clawhold, llm, agent, policy or tenant files')
+      .description('JSON Schema of clawhold, llm, agent, policy, tenant or projects files')
       .action(async (name: string | undefined) => await schema(context, name));
     verb
       .command('path')
@@ -140,6 +140,7 @@ async function validate({ app, io }: CommandContext): Promise<void> {
   await app.config();
   await app.llm();
   await app.redactor();
+  await (await import('../../control/projects.ts')).readProjects(await app.home(), app.tenant);
   const agents = await listAgents(await app.home(), app.tenant);
   const problems: string[] = [];
   for (const name of agents) {

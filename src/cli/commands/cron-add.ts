@@ -7,7 +7,7 @@ import { scheduleJob, type ScheduleJob } from '../../contracts/schedule.ts';
 import type { Schedules } from '../../state/schedules.ts';
 import { printResult, type CommandContext } from '../command.ts';
 import { checkNotifyUrl, notifyRights } from '../open-notify-post.ts';
-import { chooseAgent, localUser } from '../run-options.ts';
+import { chooseAgent, localUser, placeFromFlags } from '../run-options.ts';
 import type { AddFlags } from './cron.ts';
 import { describeWhen, jobsContext } from './cron-jobs.ts';
 
@@ -23,6 +23,12 @@ export async function addCronJob(context: CommandContext, flags: AddFlags): Prom
   const message = flags.message ?? (flow === undefined ? config.task : (flow.description ?? `Workflow ${flags.workflow ?? ''}`));
   if (message === undefined || message.trim() === '')
     throw new FixRequestError('cli.no-task', `Agent ${agent} has no standing task, so the job needs --message "…". Nothing was added.`);
+  if (flags.workflow !== undefined && flags.project !== undefined)
+    throw new FixRequestError(
+      'cli.bad-schedule',
+      '--workflow and --project were both given, and only the run of one agent works for a project. Choose one.',
+    );
+  await placeFromFlags(context, flags);
   const ctx = await jobsContext(context);
   const job = parseJob({ ...jobFrom(flags), id: flags.id ?? freeId(ctx.schedules, context, agent), tenant: app.tenant, agent, message });
   if (job.notify !== null && 'url' in job.notify)
@@ -48,6 +54,8 @@ function jobFrom(flags: AddFlags): object {
     when,
     mode: flags.mode,
     ...(flags.workflow === undefined ? {} : { workflow: flags.workflow }),
+    ...(flags.project === undefined ? {} : { project: flags.project }),
+    ...(flags.lane === undefined ? {} : { lane: flags.lane }),
     ...(flags.missed === undefined ? {} : { missed: flags.missed }),
     ...(flags.interrupted === undefined ? {} : { interrupted: flags.interrupted }),
     ...(flags.jitter === undefined ? {} : { jitterSeconds: Number(flags.jitter) }),
@@ -79,6 +87,8 @@ const flagOf: Readonly<Record<string, string>> = {
   'notify.url': '--notify-url',
   'notify.secret': '--notify-secret',
   notify: 'the target of --notify-file or --notify-url',
+  project: '--project',
+  lane: '--lane',
   id: '--id',
   message: '--message',
 };

@@ -10,6 +10,8 @@ export interface AddFlags {
   readonly at?: string;
   readonly every?: string;
   readonly message?: string;
+  readonly project?: string;
+  readonly lane?: string;
   readonly mode: string;
   readonly missed?: string;
   readonly interrupted?: string;
@@ -40,6 +42,8 @@ function addAdd(verb: Command, context: CommandContext): void {
     .option('--at <time>', 'once, for example 2026-12-24T18:00:00+01:00')
     .option('--every <interval>', 'for example 90s, 15m, 6h or 1d')
     .option('-m, --message <text>', 'what the agent is told (default: its task in agent.yaml)')
+    .option('--project <name>', 'work for this project of projects.yaml, in its repo')
+    .option('--lane <name>', 'which lane of the project')
     .addOption(new Option('--mode <mode>', 'a session for each run, or one for all').choices(['isolated', 'main']).default('isolated'))
     .addOption(new Option('--missed <policy>', 'slots that passed while nothing ran (default: skip)').choices(['skip', 'once', 'all']))
     .addOption(new Option('--interrupted <policy>', 'a run that died with its process (default: resume)').choices(['resume', 'skip']))

@@ -34,7 +34,7 @@ export interface GatewayParts extends ServeTools {
 
 /** Everything that the gateway needs, on one installation. */
 export function gatewayContext(parts: GatewayParts): GatewayContext {
-  const { installation, feed, log, metrics, tracer, queue } = parts;
+  const { installation, admission, feed, log, metrics, tracer, queue } = parts;
   const { home, database, tenants } = installation;
   const tokens = openTokens(database);
   return {
@@ -60,6 +60,7 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
       approvals: openApprovals(database, tenant),
     }),
     queue,
+    projects: admission.projects,
     schedules: openSchedules(database),
     ...settings(installation),
     ledger: installation.ledgerOf,

@@ -97,7 +97,8 @@ async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow):
   if (firing.request === undefined)
     await (await ctx.ledger(tenant)).append({ type: 'schedule.fired', at, job: id, agent, slot, isManual: firing.isManual });
   const session = job.mode === 'main' ? ctx.lastSession(tenant, agent) : undefined;
-  const request = firing.request ?? { input: job.message, ...(session === undefined ? {} : { session }) };
+  const place = { ...(job.project === undefined ? {} : { project: job.project }), ...(job.lane === undefined ? {} : { lane: job.lane }) };
+  const request = firing.request ?? { input: job.message, ...(session === undefined ? {} : { session }), ...place };
   if (firing.request === undefined) ctx.schedules.noteRequest(firing, request);
   if (job.workflow !== undefined) {
     await beginWorkflow(ctx, firing, { name: job.workflow, input: request.input });

@@ -26,6 +26,9 @@ export const startRun: Route = defineRoute({
     input: z.string().check(z.minLength(1)),
     session: z.optional(sessionId),
     model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+    /** A project of the tenant and one of its lanes: the run works in the project's repo. */
+    project: z.optional(name),
+    lane: z.optional(name),
     limits: z.optional(z.partial(runLimits)),
     priority: z.optional(z.int().check(z.nonnegative(), z.maximum(9))),
     /** Milliseconds since the epoch. */
@@ -33,7 +36,7 @@ export const startRun: Route = defineRoute({
   }),
   answer: z.object({ run: runId, session: sessionId, state: z.literal('accepted') }),
   handle: async (ctx, { principal, body, idempotencyKey, traceparent }) => {
-    const { agent, input, session, model, limits, priority, notBefore } = body;
+    const { agent, input, session, model, limits, priority, notBefore, project, lane } = body;
     const admission = await ctx.admit(principal, {
       agent: agent as AgentId,
       input,
@@ -41,6 +44,8 @@ export const startRun: Route = defineRoute({
       traceparent,
       ...(session === undefined ? {} : { session: session as SessionId }),
       ...(model === undefined ? {} : { model }),
+      ...(project === undefined ? {} : { project }),
+      ...(lane === undefined ? {} : { lane }),
       ...(limits === undefined ? {} : { limits: definedIn(limits) }),
       ...(priority === undefined ? {} : { priority }),
       ...(notBefore === undefined ? {} : { notBeforeMs: notBefore }),

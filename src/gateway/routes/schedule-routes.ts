@@ -1,5 +1,8 @@
 import * as z from 'zod/mini';
 import { notifyTarget, scheduleJob, scheduleTime } from '../../contracts/schedule.ts';
+import type { TenantId } from '../../contracts/ids.ts';
+import { requestedPlace } from '../../control/request-project.ts';
+import { admittedOr } from '../admission-reply.ts';
 import { addJob, pauseJob, removeJob, resumeJob, type Changer } from '../../control/change-jobs.ts';
 import { firingView, jobView } from '../../control/job-view.ts';
 import { maxSchedulesOf } from '../../control/quota.ts';
@@ -74,12 +77,15 @@ export const addSchedule: Route = defineRoute({
     interrupted: z.optional(z.enum(['skip', 'resume'])),
     jitterSeconds: z.optional(z.int().check(z.nonnegative(), z.maximum(3600))),
     notify: z.optional(notifyTarget),
+    project: z.optional(name),
+    lane: z.optional(name),
   }),
   answer: z.object({ schedule: view }),
   handle: async (ctx, call) => {
     const { principal, tenant, body } = call;
     const { agent } = await findAgent(ctx, call, body.agent);
     const { notify } = body;
+    await checkPlace(ctx, tenant, body);
     if (notify !== undefined && 'url' in notify) await ctx.checkNotifyUrl(tenant, agent, notify.url);
     const job = scheduleJob.parse({ ...body, tenant, mode: body.mode ?? 'isolated', notify: notify ?? null });
     const row = await addJob({ ...ctx, maxSchedules: maxSchedulesOf(ctx.tenants) }, changer(principal), { job });
@@ -144,6 +150,20 @@ export const removeSchedule: Route = defineRoute({
     return json({ removed: id });
   },
 });
+
+/** What would be refused at each slot is refused now. @throws RequestRefusedError */
+async function checkPlace(
+  ctx: GatewayContext,
+  tenant: TenantId,
+  named: { readonly project?: string | undefined; readonly lane?: string | undefined },
+): Promise<void> {
+  const { project, lane } = named;
+  const place = await requestedPlace(ctx, tenant, {
+    ...(project === undefined ? {} : { project }),
+    ...(lane === undefined ? {} : { lane }),
+  });
+  if (place !== undefined && 'outcome' in place) admittedOr(place);
+}
 
 type JobCall = Pick<Call<{ readonly schedule: string }>, 'params' | 'tenant'>;
 

@@ -45,6 +45,8 @@ export const runRow = z.object({
   session: sessionId,
   tenant: name,
   agent: name,
+  project: z.optional(name),
+  lane: z.optional(name),
   state: z.enum([...runStates, 'interrupted']),
   door: z.string(),
   model: z.string(),

@@ -14,6 +14,7 @@ import { model } from './model.ts';
 import { nodeVersion } from './node-version.ts';
 import { orphanSandboxes } from './orphan-sandboxes.ts';
 import { policies } from './policies.ts';
+import { projects } from './projects.ts';
 import { queue } from './queue.ts';
 import { sandbox } from './sandbox.ts';
 import { secretFiles } from './secret-files.ts';
@@ -31,6 +32,7 @@ export const checkTable: readonly Check[] = [
   configuration,
   policies,
   agents,
+  projects,
   model,
   databaseSchema,
   databaseIntegrity,

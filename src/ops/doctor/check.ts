@@ -33,6 +33,15 @@ export interface DiskFacts {
   readonly totalFiles: number;
 }
 
+/** The registry as one tenant has it. */
+export interface ProjectFinding {
+  readonly tenant: string;
+  readonly problem?: string;
+  readonly count?: number;
+  /** Ids of projects whose repo is not a folder. */
+  readonly missing?: readonly string[];
+}
+
 /** The world as checks see it; each takes the few fields that it needs. */
 export interface DoctorContext {
   readonly home: Home;
@@ -45,6 +54,7 @@ export interface DoctorContext {
   readonly runtimeDir: string;
   /** Reads every agent of every tenant as a run would. */
   readonly agents: () => Promise<readonly AgentFinding[]>;
+  readonly projects: () => Promise<readonly ProjectFinding[]>;
   /** Opens the configured model without sending anything; a sentence when it cannot be opened. */
   readonly modelProblem: () => Promise<string | undefined>;
   readonly fileGuard: () => Promise<'race-free' | 'best-effort'>;

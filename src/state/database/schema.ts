@@ -221,4 +221,9 @@ export const schemaSteps: readonly string[] = [
   CREATE INDEX workflow_passages_open ON workflow_passages (created_ms) WHERE state = 'running';
   CREATE INDEX workflow_passages_by_time ON workflow_passages (tenant, created_ms);
   `,
+  `
+  ALTER TABLE runs ADD COLUMN project TEXT;
+  ALTER TABLE runs ADD COLUMN lane TEXT;
+  CREATE INDEX runs_by_lane ON runs (project, lane, tenant, created_ms) WHERE project IS NOT NULL;
+  `,
 ];

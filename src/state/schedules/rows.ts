@@ -49,7 +49,7 @@ export interface FiringRow extends FiringKey {
   readonly endedMs?: number;
   readonly run?: RunId;
   /** What was asked for: asked again after a crash, it is the same, whatever the job says by then. */
-  readonly request?: { readonly input: string; readonly session?: SessionId };
+  readonly request?: { readonly input: string; readonly session?: SessionId; readonly project?: string; readonly lane?: string };
   /** How the run ended. */
   readonly runState?: RunState;
   /** The last process that was seen at work on the run. */

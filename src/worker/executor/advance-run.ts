@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { TaskPayload } from '../../contracts/admission.ts';
 import type { RunId } from '../../contracts/ids.ts';
-import { terminalStates, type RunItem } from '../../contracts/run.ts';
+import { terminalStates } from '../../contracts/run.ts';
 import { readJournal } from '../../state/journal.ts';
-import type { RunRow } from '../../state/runs.ts';
+import { acceptedRow, type RunRow } from '../../state/runs.ts';
 import { resumeRun } from '../resume-run.ts';
 import { startRun } from '../start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
@@ -50,23 +50,4 @@ async function hasBegun({ home }: WorkerContext, { id, tenant, fence }: RunRow):
     throw error;
   });
   return entries.some(({ kind }) => kind === 'accepted');
-}
-
-function acceptedRow(item: RunItem, nowMs: number): RunRow {
-  return {
-    id: item.runId,
-    session: item.sessionId,
-    tenant: item.tenant,
-    agent: item.agent,
-    state: 'accepted',
-    door: item.door,
-    model: item.model ?? '',
-    inputPreview: item.input.slice(0, 200),
-    reason: '',
-    createdMs: nowMs,
-    turns: 0,
-    toolCalls: 0,
-    inputTokens: 0,
-    outputTokens: 0,
-  };
 }

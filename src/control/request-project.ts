@@ -1,0 +1,102 @@
+import fs from 'node:fs';
+import type { Clock } from '../contracts/clock.ts';
+import type { RunRequest } from '../contracts/admission.ts';
+import type { TenantId } from '../contracts/ids.ts';
+import type { Log } from '../contracts/log.ts';
+import type { Lane, Project } from '../contracts/project.ts';
+import type { Runs } from '../state/runs.ts';
+import { refused, refusedByError, type Refused } from './refusal.ts';
+
+export interface RequestProjectContext {
+  readonly log: Log;
+  /** As platform and tenant have them now. @throws FixRequestError when a file is wrong. */
+  readonly projects: (tenant: TenantId) => Promise<readonly Project[]>;
+}
+
+/** Where a run works, and by which rates it is bounded. */
+export interface ProjectPlace {
+  readonly project: Project;
+  readonly lane: Lane;
+}
+
+/**
+ * The project and lane that a request names, if they are listed for the tenant; undefined when it names none. Nobody
+ * chooses a folder: a run for a project works in the project's.
+ */
+export async function requestedPlace(
+  ctx: RequestProjectContext,
+  tenant: TenantId,
+  { project: id, lane: laneName }: Pick<RunRequest, 'project' | 'lane'>,
+): Promise<ProjectPlace | Refused | undefined> {
+  if (id === undefined && laneName === undefined) return undefined;
+  if (id === undefined || laneName === undefined)
+    return refused('control.no-lane', 'A project and a lane of it are named together. Name both, or neither.');
+  let projects: readonly Project[];
+  try {
+    projects = await ctx.projects(tenant);
+  } catch (error) {
+    return refusedByError(ctx.log, error, {
+      code: 'control.projects-invalid',
+      message: `Projects cannot be used now, because a projects.yaml is not valid. "clawhold projects validate" tells its operator why.`,
+      fields: { tenant_id: tenant },
+    });
+  }
+  return placeIn(tenant, projects, { id, laneName });
+}
+
+function placeIn(
+  tenant: TenantId,
+  projects: readonly Project[],
+  { id, laneName }: { readonly id: string; readonly laneName: string },
+): ProjectPlace | Refused {
+  const project = projects.find((one) => one.id === id);
+  if (project === undefined)
+    return refused(
+      'control.project-not-allowed',
+      `Tenant ${tenant} has no project ${JSON.stringify(id.slice(0, 80))}: ${listed(projects.map((one) => one.id))}. Name one of them, or have it listed in projects.yaml.`,
+    );
+  const lane = project.lanes.find((one) => one.lane === laneName);
+  if (lane === undefined)
+    return refused(
+      'control.lane-not-allowed',
+      `Project ${id} has no lane ${JSON.stringify(laneName.slice(0, 80))} for tenant ${tenant}: ${listed(project.lanes.map((one) => one.lane))}. Name one of them, or have it listed in projects.yaml.`,
+    );
+  if (fs.statSync(project.dir, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return refused(
+      'control.project-unusable',
+      `The repo of project ${id} is not there. Ask who runs this installation to put it in its place.`,
+    );
+  return { project, lane };
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 0 ? 'none is listed for it' : `there are ${names.slice(0, 20).join(', ')}`;
+}
+
+const windows = [
+  ['runsPerMinute', 60_000, 'minute'],
+  ['runsPerHour', 3_600_000, 'hour'],
+] as const;
+
+/** Why one run more would be too many in its lane now; undefined when it is not. Counted in the table of runs, so that a restart forgets none. */
+export function exceededRate(
+  { clock, runs }: { readonly clock: Clock; readonly runs: Pick<Runs, 'countInLane'> },
+  tenant: TenantId,
+  { project, lane: { lane, rateLimits } }: ProjectPlace,
+): Refused | undefined {
+  for (const [rate, spanMs, span] of windows) {
+    const limit = rateLimits[rate];
+    if (limit === undefined) continue;
+    const used = runs.countInLane({ tenant, project: project.id, lane, sinceMs: clock.now() - spanMs });
+    if (used >= limit)
+      return refused(
+        'control.over-rate',
+        `Lane ${lane} of project ${project.id} may start ${limit} runs in a ${span} and started ${used}, so nothing more is started (${rate}). Wait, or have the rate raised in projects.yaml.`,
+      );
+  }
+  return undefined;
+}
+
+export function hasRate({ lane: { rateLimits } }: ProjectPlace): boolean {
+  return Object.keys(rateLimits).length > 0;
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { startOpenAiServer } from '../servers/openai-server.ts';
+import { allGrants, newInstallation, type Document, type Installation } from './installation.ts';
+import { serveHome } from './served.ts';
+
+const registry = `version: 1
+projects:
+  shop:
+    repo: repos/shop
+    lanes:
+      infra: { rateLimits: { runsPerHour: 2 } }
+      content: {}
+    tags: [web]
+`;
+
+function prepare(one: Installation): void {
+  one.write('.clawhold/projects.yaml', registry);
+  fs.mkdirSync(path.join(one.root, 'repos/shop'), { recursive: true });
+}
+
+async function startsOf(one: Installation): Promise<readonly Document[]> {
+  const { stdout } = await one.cli(['audit', 'query', '--type', 'run.start', '--json']);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+test('a run for a project works in its repo through HTTP and the command line, is recorded with project and lane, and other lanes are refused', async () => {
+  const write = { toolCalls: [{ name: 'fs_write', args: { path: 'note.md', content: 'hello' } }] };
+  await using model = await startOpenAiServer({ turns: [write, { text: 'written' }, { text: 'nothing to do' }] });
+  using one = newInstallation({ openAi: model.baseUrl, agentYaml: allGrants });
+  prepare(one);
+  await using served = await serveHome(one);
+
+  const place = { agent: 'main', input: 'Write note.md with hello.', project: 'shop', lane: 'infra' };
+  const made = await served.ask('POST', '/api/v1/runs', place);
+  const ended = await served.reached(made.json.run, 'done', 'failed');
+  const asked = await one.cli(['ask', 'Look.', '--project', 'shop', '--lane', 'infra', '--json']);
+  const refused = await Promise.all([
+    served.ask('POST', '/api/v1/runs', { ...place, lane: 'browser' }),
+    served.ask('POST', '/api/v1/runs', { ...place, project: 'other' }),
+    served.ask('POST', '/api/v1/runs', { ...place, lane: undefined }),
+    served.ask('POST', '/api/v1/runs', place),
+    served.ask('POST', '/api/v1/runs', { agent: 'main', input: 'x', workspace: '/etc' }),
+  ]);
+  const byHand = await Promise.all([
+    one.cli(['ask', 'x', '--project', 'shop', '--lane', 'browser', '--json']),
+    one.cli(['ask', 'x', '--project', 'shop', '--lane', 'infra', '--json']),
+    one.cli(['ask', 'x', '--project', 'shop', '--lane', 'content', '--workspace', '.', '--json']),
+  ]);
+  const shown = await served.ask('GET', '/api/v1/projects');
+  const listed = await one.cli(['runs', 'list', '--json']);
+
+  assert.equal(ended.state, 'done', JSON.stringify(ended));
+  assert.equal(one.read('repos/shop/note.md'), 'hello');
+  assert.equal(fs.existsSync(path.join(one.workspace, 'note.md')), false);
+  assert.deepEqual([ended.project, ended.lane, asked.json.ok], ['shop', 'infra', true]);
+  assert.deepEqual(
+    refused.map(({ status, json }) => [status, json.code]),
+    [
+      [403, 'control.lane-not-allowed'],
+      [403, 'control.project-not-allowed'],
+      [400, 'control.no-lane'],
+      [429, 'control.over-rate'],
+      [400, 'gateway.bad-request'],
+    ],
+  );
+  assert.deepEqual(
+    byHand.map(({ code, json }) => [code, json.error.code]),
+    [
+      [2, 'control.lane-not-allowed'],
+      [2, 'control.over-rate'],
+      [2, 'cli.two-workspaces'],
+    ],
+  );
+  assert.deepEqual(shown.json.projects[0].lanes[0], { lane: 'infra', rateLimits: { runsPerHour: 2 } });
+  assert.ok(!JSON.stringify(shown.json).includes('repos'));
+  assert.deepEqual(
+    (await startsOf(one)).map(({ project, lane }) => [project, lane]),
+    [
+      ['shop', 'infra'],
+      ['shop', 'infra'],
+    ],
+  );
+  assert.deepEqual(
+    listed.json.runs.map(({ project, lane }: Document) => [project, lane]),
+    [
+      ['shop', 'infra'],
+      ['shop', 'infra'],
+    ],
+  );
+  assert.equal((await one.cli(['audit', 'verify', '--bundles'])).code, 0);
+});
+
+test('a schedule by hand or in agent.yaml works for a project, and one for a lane that is not listed is not made', async () => {
+  await using model = await startOpenAiServer({ respond: () => ({ text: 'done' }) });
+  const schedule = 'task: Look around.\nschedule:\n  when: { every: 1s }\n  project: shop\n  lane: content\n';
+  using one = newInstallation({ openAi: model.baseUrl, agentYaml: `grants:\n  fs.read: {}\n${schedule}` });
+  prepare(one);
+  const flags = ['cron', 'add', '--id', 'daily', '--every', '1s', '--message', 'Look.', '--project', 'shop', '--json'];
+
+  const refused = await one.cli([...flags, '--lane', 'browser']);
+  const added = await one.cli([...flags, '--lane', 'content']);
+  await using served = await serveHome(one);
+  const overHttp = await served.ask('POST', '/api/v1/schedules', {
+    id: 'other',
+    agent: 'main',
+    message: 'x',
+    when: { every: '1h' },
+    project: 'shop',
+    lane: 'browser',
+  });
+  let doors = new Set<string>();
+  while (doors.size < 2) {
+    const starts = fs.existsSync(path.join(one.home, 'tenants/default/ledger')) ? await startsOf(one) : [];
+    doors = new Set(starts.filter(({ project, lane }) => project === 'shop' && lane === 'content').map(({ principal }) => principal.id));
+  }
+
+  assert.deepEqual([refused.code, refused.json.error.code], [2, 'control.lane-not-allowed']);
+  assert.equal(added.code, 0, added.stderr);
+  assert.deepEqual([overHttp.status, overHttp.json.code], [403, 'control.lane-not-allowed']);
+  assert.deepEqual([...doors].toSorted(), ['schedule:daily', 'schedule:main']);
+});
+
+test('projects are listed, shown and validated, and a tenant’s file that widens is told with both lines', async () => {
+  using one = newInstallation();
+  prepare(one);
+
+  const list = await one.cli(['projects', 'list', '--json']);
+  const show = await one.cli(['projects', 'show', 'shop']);
+  const unknown = await one.cli(['projects', 'show', 'other', '--json']);
+  const valid = await one.cli(['projects', 'validate', '--json']);
+  one.write('.clawhold/tenants/default/projects.yaml', 'version: 1\nprojects:\n  shop:\n    lanes: { browser: {} }\n');
+  const wider = await one.cli(['projects', 'validate']);
+  const doctor = await one.cli(['doctor', '--json']);
+  const config = await one.cli(['config', 'validate']);
+
+  assert.deepEqual(
+    list.json.projects.map(({ id }: Document) => id),
+    ['shop'],
+  );
+  assert.match(show.stdout, /lane {4}infra: at most 2 runs an hour\n/);
+  assert.deepEqual([unknown.code, unknown.json.error.code], [2, 'cli.unknown-project']);
+  assert.deepEqual(valid.json.tenants, [{ tenant: 'default', projects: 1 }]);
+  assert.equal(wider.code, 2);
+  assert.match(wider.stderr, /tenants\/default\/projects\.yaml:4: lane browser .* projects\.yaml:5 \(infra, content\)/);
+  assert.equal(doctor.json.checks.find(({ name }: Document) => name === 'projects').status, 'fail');
+  assert.equal(config.code, 2);
+});
