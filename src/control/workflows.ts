@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Admission, RunRequest } from '../contracts/admission.ts';
 import type { Clock } from '../contracts/clock.ts';
-import { FixRequestError, reasonOf } from '../contracts/errors.ts';
+import { FixRequestError, reasonOf, RetryableError } from '../contracts/errors.ts';
 import { parseAgentId, type RunId, type TenantId } from '../contracts/ids.ts';
 import { hashJson, sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
@@ -59,6 +59,18 @@ export async function readWorkflow(home: Home, tenant: TenantId, name: string): 
   throw new FixRequestError('control.unknown-workflow', `There is no workflow ${JSON.stringify(name)}. ${known}`);
 }
 
+/** @throws FixRequestError when a workflow that asks for an input gets none, or one that asks for none gets one. */
+export function refuseWrongInput(name: string, { steps }: WorkflowFile, input: string): void {
+  const isUsed = steps.some(({ message }) => message.includes(inputMark));
+  if (isUsed === (input.trim() !== '')) return;
+  throw new FixRequestError(
+    'control.workflow-input',
+    isUsed
+      ? `Workflow ${name} needs an input, because a message of it says ${inputMark}. Give one.`
+      : `Workflow ${name} takes no input, because no message of it says ${inputMark}. Leave the input out, or change the workflow.`,
+  );
+}
+
 /** The id of the passage that a key stands for. */
 export function passageId(tenant: TenantId, key: string): string {
   return `wfl_${sha256(`${tenant}/${key}`).slice(0, 26)}`;
@@ -70,6 +82,7 @@ export async function startWorkflow(ctx: StartWorkflowContext, start: WorkflowSt
   const id = passageId(tenant, key);
   const known = ctx.workflows.get(tenant, id);
   if (known !== undefined) return known;
+  refuseTooMany(ctx, tenant);
   const definition = await readWorkflow(ctx.home, tenant, name);
   const nowMs = ctx.clock.now();
   const at = new Date(nowMs).toISOString();
@@ -90,6 +103,18 @@ export async function startWorkflow(ctx: StartWorkflowContext, start: WorkflowSt
   };
   ctx.workflows.add(row);
   return row;
+}
+
+/** Every passage is looked at in each round, so nobody makes endlessly many. */
+const maxOpen = 100;
+
+function refuseTooMany({ workflows }: StartWorkflowContext, tenant: TenantId): void {
+  const open = workflows.countOpen(tenant);
+  if (open < maxOpen) return;
+  throw new RetryableError(
+    'control.too-many-passages',
+    `Tenant ${tenant} has ${open} passages through workflows under way, and may have ${maxOpen}. Wait until one has ended.`,
+  );
 }
 
 export interface AdvanceContext {

@@ -8,6 +8,9 @@ import type { Project } from '../contracts/project.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
 import type { Tracer } from '../contracts/trace.ts';
+import type { WorkflowFile } from '../contracts/workflow.ts';
+import type { WorkflowStart } from '../control/workflows.ts';
+import type { Workflows, WorkflowRow } from '../state/workflows.ts';
 import type { WebhookAnswer, WebhookCall } from '../control/webhook.ts';
 import type { VerifyReport } from '../governance/verify-ledger.ts';
 import type { Approvals } from '../state/approvals.ts';
@@ -49,6 +52,16 @@ export interface AgentsDoor {
   list(tenant: TenantId): Promise<readonly AgentSummary[]>;
   /** Undefined when the tenant has no such agent. */
   show(tenant: TenantId, agent: AgentId): Promise<AgentDetails | BrokenAgent | undefined>;
+}
+
+export interface WorkflowsDoor {
+  /** Of files that are there, whether right or wrong. */
+  names(tenant: TenantId): readonly string[];
+  /** @throws FixRequestError when there is none, or its file is wrong. */
+  read(tenant: TenantId, name: string): Promise<WorkflowFile>;
+  /** The same key gives the same passage. */
+  start(start: WorkflowStart): Promise<WorkflowRow>;
+  readonly passages: Pick<Workflows, 'get' | 'list'>;
 }
 
 /** What became of a wish to stop a run. */
@@ -121,6 +134,7 @@ export interface GatewayContext {
   readonly queue: Pick<Queue, 'counts' | 'list' | 'requeue' | 'pause' | 'resume'>;
   /** As platform and tenant list them now. @throws FixRequestError when a file is wrong. */
   readonly projects: (tenant: TenantId) => Promise<readonly Project[]>;
+  readonly workflows: WorkflowsDoor;
   readonly schedules: Schedules;
   /** @throws FixRequestError when nothing of that agent may be sent there. */
   readonly checkNotifyUrl: (tenant: TenantId, agent: AgentId, url: string) => Promise<void>;

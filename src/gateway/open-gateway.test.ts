@@ -481,8 +481,10 @@ test('where the configuration wants another person, the token that asked for a r
   const approval = world.addApproval(world.addRun({ state: 'waiting' }));
   const asked = approval.request.principal.id;
   const other = world.token(['submitter', 'approver']);
+  const ids = (): readonly string[] => world.ctx.tokens.list(parseTenantId('default')).map((one) => one.id);
+  const before = ids();
   const own = world.token(['submitter', 'approver']);
-  const id = world.ctx.tokens.list(parseTenantId('default'))[0]?.id ?? '';
+  const id = ids().find((one) => !before.includes(one)) ?? '';
   const mine = world.addApproval(world.addRun({ state: 'waiting' }), { principal: { kind: 'service', id } });
   const answer = async (token: string) =>
     await world.ask('POST', `/api/v1/approvals/${mine.id}/answer`, { token, body: { answer: 'approved' } });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLog } from '../contracts/log.ts';
 import { roles, type Role } from '../contracts/principal.ts';
-import { newRunId, newSessionId, newApprovalId, newTaskId, newTokenId } from '../contracts/ids.ts';
+import { newRunId, newSessionId, newApprovalId, newTaskId, newTokenId, parseTenantId } from '../contracts/ids.ts';
 import { endEntry, openWorld, type GatewayWorld } from './fixtures/gateway-world.ts';
 import { buildApp } from './http/build-app.ts';
 import { routeTable } from './route-table.ts';
@@ -39,7 +41,19 @@ async function makeIds(world: GatewayWorld): Promise<Ids> {
     hook: 'build',
     model: 'agent%2Fmain',
     tenant: 'acme',
+    workflow: 'release',
+    passage: await addPassage(world, admin),
   };
+}
+
+/** Each tenant has a workflow of this name, and `acme` a passage through it. */
+async function addPassage(world: GatewayWorld, token: string): Promise<string> {
+  for (const tenant of ['acme', 'other', 'default']) {
+    const dir = join(world.home.tenantDir(parseTenantId(tenant)), 'workflows');
+    fs.mkdirSync(dir, { recursive: true });
+    fs.writeFileSync(join(dir, 'release.yaml'), 'version: 1\nsteps: [{ agent: main, message: Go. }]\n');
+  }
+  return (await world.ask('POST', '/api/v1/workflows/release/run', { token, body: {} })).json.passage.id;
 }
 
 async function addJob(world: GatewayWorld, token: string): Promise<void> {
@@ -76,7 +90,7 @@ async function statusOf(world: GatewayWorld, route: Route, options: { target: st
 
 /** Ids of a tenant that are in the path, apart from names that every tenant may have. */
 function namesThing({ path }: Route): boolean {
-  return /\{(?:run|session|approval|token|schedule)\}/.test(path);
+  return /\{(?:run|session|approval|token|schedule|passage)\}/.test(path);
 }
 
 test('every route refuses exactly whom the table does not name: route x tenant x role', async (t) => {
@@ -127,7 +141,16 @@ test('ids that nobody ever had are unknown on every route that takes one', async
     token: newTokenId(1),
     task: newTaskId(1),
   };
-  const all = { ...ids, schedule: 'nothing', agent: 'nobody', file: 'none', tenant: 'gone', model: 'agent%2Fghost' };
+  const all = {
+    ...ids,
+    schedule: 'nothing',
+    agent: 'nobody',
+    file: 'none',
+    tenant: 'gone',
+    model: 'agent%2Fghost',
+    workflow: 'nothing',
+    passage: `wfl_${'0'.repeat(26)}`,
+  };
   const token = world.token('admin');
 
   for (const route of routeTable().filter(({ path }) => path.includes('{'))) {

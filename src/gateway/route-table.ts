@@ -21,6 +21,7 @@ import {
 } from './routes/schedule-routes.ts';
 import { listSessions, showSession } from './routes/session-routes.ts';
 import { listTenants, showTenant } from './routes/tenant-routes.ts';
+import { listPassages, listWorkflows, runWorkflow, showPassage } from './routes/workflow-routes.ts';
 import { callWebhook } from './routes/webhook-route.ts';
 import { createToken, listTokens, revokeToken, rotateToken } from './routes/token-routes.ts';
 
@@ -34,6 +35,10 @@ export function routeTable(): readonly Route[] {
     ...runs,
     ...approvals,
     listProjects,
+    listWorkflows,
+    runWorkflow,
+    listPassages,
+    showPassage,
     ...schedules,
     ...queue,
     queryLedger,

@@ -93,7 +93,7 @@ export interface SegmentSource {
 /** The records of whole lines in one segment that match. */
 export async function* readSegment(source: SegmentSource, filter: LedgerFilter): AsyncGenerator<LedgerRecord> {
   const { stream, segment, from = { offset: 0, line: 0 }, onRead } = source;
-  const matches = matcherOf(filter);
+  const match = recordMatcher(filter);
   let line = from.line;
   for await (const { bytes, isRest } of readChunks(segment.file, from.offset)) {
     if (isRest) return;
@@ -102,10 +102,21 @@ export async function* readSegment(source: SegmentSource, filter: LedgerFilter):
     onRead?.(bytes.length, texts.length);
     for (const text of texts) {
       line += 1;
-      const record = matches(text) ? toRecord(text, { stream, file: path.join(stream, segment.name), line }) : undefined;
-      if (record !== undefined && isWithin(record.event, filter)) yield record;
+      const record = match(text, { stream, file: path.join(stream, segment.name), line });
+      if (record !== undefined) yield record;
     }
   }
+}
+
+export type RecordPlace = Pick<LedgerRecord, 'stream' | 'file' | 'line'>;
+
+/** The record that a stored line is, if it matches; undefined for what does not, and for what is no record. */
+export function recordMatcher(filter: LedgerFilter): (text: string, place: RecordPlace) => LedgerRecord | undefined {
+  const matches = matcherOf(filter);
+  return (text, place) => {
+    const record = matches(text) ? toRecord(text, place) : undefined;
+    return record !== undefined && isWithin(record.event, filter) ? record : undefined;
+  };
 }
 
 async function* readStream(dir: string, stream: string, filter: LedgerFilter): AsyncGenerator<LedgerRecord> {
@@ -133,10 +144,7 @@ function isWithin(event: LedgerEvent, filter: LedgerFilter): boolean {
   return atMs >= (filter.sinceMs ?? -Infinity) && atMs < (filter.untilMs ?? Infinity);
 }
 
-function toRecord(
-  text: string,
-  place: { readonly stream: string; readonly file: string; readonly line: number },
-): LedgerRecord | undefined {
+function toRecord(text: string, place: RecordPlace): LedgerRecord | undefined {
   try {
     const { seq, prev: _prev, hash, ...event } = JSON.parse(text) as Record<string, unknown>;
     if (typeof seq !== 'number' || typeof hash !== 'string' || typeof event['at'] !== 'string') return undefined;

@@ -535,3 +535,32 @@ test('a manifest says what it holds', async () => {
   assert.deepEqual([manifest.tenants, manifest.version, manifest.from], [['default'], 1, world.home.dir]);
   assert.ok(manifest.files.every((file) => fs.statSync(path.join(archive, file.path)).size === file.bytes));
 });
+
+test('a backup and a restore for which there is no room are refused before anything is copied, with what is needed and what there is', async () => {
+  await using world = await openWorld();
+  await world.finishRun();
+  const kept = path.join(world.root, 'kept');
+  const { archive } = await world.backup();
+  const before = fs.readdirSync(kept).toSorted();
+  const homeDir = path.join(world.root, 'new', '.clawhold');
+  const steps: string[] = [];
+  const beforeStep = (step: BackupStep): void => void steps.push(step);
+
+  const create = world.backup({ freeBytes: () => 10 * 2 ** 20, beforeStep });
+  await assert.rejects(create, {
+    code: 'ops.no-room',
+    message: /^The backup needs about 1\d MiB in .*kept, and 10 MiB are free there, so nothing was copied\./,
+  });
+  await assert.rejects(restoreBackup({ archive, homeDir, freeBytes: () => 0 }), { code: 'ops.no-room' });
+
+  assert.deepEqual([steps, fs.readdirSync(kept).toSorted(), fs.existsSync(homeDir)], [[], before, false]);
+});
+
+test('sabotage: the room that is asked for grows with the home, and where there is as much it is made', async () => {
+  await using world = await openWorld();
+  fs.writeFileSync(path.join(world.home.dir, 'tenants/default/notes.md'), Buffer.alloc(40 * 2 ** 20, 'x'));
+
+  await assert.rejects(world.backup({ freeBytes: () => 40 * 2 ** 20 }), { code: 'ops.no-room' });
+
+  assert.ok((await world.backup({ freeBytes: () => 70 * 2 ** 20 })).bytes > 40 * 2 ** 20);
+});

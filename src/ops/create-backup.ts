@@ -8,6 +8,8 @@ import type { Home } from '../state/home.ts';
 import { tryClaim } from '../state/lock.ts';
 import { notWritable } from '../state/not-writable.ts';
 import { fillArchive, type ArchiveContext } from './backup/fill-archive.ts';
+import { isTemporary } from './backup/home-parts.ts';
+import { bytesBelow, refuseWithoutRoom, type FreeBytes } from './backup/refuse-without-room.ts';
 import { lastBackupFile } from './backup/last-backup.ts';
 import { manifestName, type BackupManifest } from './backup/manifest.ts';
 import { parentFolders } from './backup/parent-folders.ts';
@@ -15,6 +17,8 @@ import { parentFolders } from './backup/parent-folders.ts';
 export interface CreateBackupOptions extends Omit<ArchiveContext, 'archive'> {
   /** The folder that gets the archive. */
   readonly into: string;
+  /** Default: what the disk says. */
+  readonly freeBytes?: FreeBytes;
 }
 
 export interface CreatedBackup {
@@ -43,7 +47,7 @@ export function defaultBackupDir(home: Home): string {
  * records may know more than its index: a task that is acknowledged has its journal, and what was under way is
  * delivered and resumed again. The archive appears whole under its name, durable, or not at all. Signing key and secrets are
  * in it only when `withSecrets` says so.
- * @throws FixRequestError `ops.bad-backup-place`; RetryableError when the disk is full or a database stays locked.
+ * @throws FixRequestError `ops.bad-backup-place`, and `ops.no-room` before anything is copied; RetryableError when the disk is full or a database stays locked.
  */
 export async function createBackup(options: CreateBackupOptions): Promise<CreatedBackup> {
   const { home, into, nowMs } = options;
@@ -55,6 +59,8 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
     throw new FixRequestError('ops.backup-busy', `Another backup is being made in ${into}. Wait for it, or name another folder.`);
   for (const left of fs.readdirSync(into).filter((name) => /^\.clawhold-\d{8}T\d{6}Z(-\d+)?\.partial$/.test(name)))
     fs.rmSync(path.join(into, left), { recursive: true, force: true });
+  const bytes = await bytesBelow([home.dir, ...Object.values(options.privateDirs ?? {})], isCopied);
+  refuseWithoutRoom('The backup', { dir: into, bytes, free: options.freeBytes });
   const archive = freeName(into, nowMs);
   const temp = path.join(into, `.${path.basename(archive)}.partial`);
   try {
@@ -71,6 +77,10 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
     fs.rmSync(temp, { recursive: true, force: true });
     throw notWritable(archive, error);
   }
+}
+
+function isCopied(relative: string): boolean {
+  return !/^backups(\/|$)/.test(relative) && !isTemporary(relative);
 }
 
 /** Inside the home only the folder for backups: anywhere else it would be part of the next backup, or of an agent. */

@@ -9,6 +9,7 @@ import { copyFile } from './backup/copy-file.ts';
 import { hashFile } from './backup/hash-file.ts';
 import { inBatches } from './backup/in-batches.ts';
 import { badArchive, homeFolder, placeIn, privateFolder, type BackupFile } from './backup/manifest.ts';
+import { refuseWithoutRoom, type FreeBytes } from './backup/refuse-without-room.ts';
 import { parentFolders } from './backup/parent-folders.ts';
 import { readArchive, verifyBackup, type BackupReport } from './verify-backup.ts';
 
@@ -20,6 +21,8 @@ export interface RestoreOptions {
   readonly privateDirs?: Readonly<Record<string, string>>;
   /** The id that `create` printed. */
   readonly id?: string;
+  /** Default: what the disk says. */
+  readonly freeBytes?: FreeBytes;
 }
 
 export interface RestoredBackup extends Pick<BackupReport, 'id' | 'createdMs' | 'files' | 'bytes'> {
@@ -34,7 +37,7 @@ export interface RestoredBackup extends Pick<BackupReport, 'id' | 'createdMs' | 
  * Contract: the whole archive is verified first, and every file again while it is copied; the home appears whole under its
  * name or not at all; a folder with anything in it is never touched, nor a home that a server serves; nothing is written
  * outside the new home, except private files that were asked for, and of these none that exists is replaced.
- * @throws FixRequestError `ops.bad-archive`, `ops.home-not-empty`, `ops.home-served`, `ops.private-exists`
+ * @throws FixRequestError `ops.bad-archive`, `ops.home-not-empty`, `ops.home-served`, `ops.private-exists`, `ops.no-room`
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoredBackup> {
   const { archive } = options;
@@ -48,6 +51,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoredBa
   const temp = path.join(path.dirname(homeDir), `.${path.basename(homeDir)}.${randomBytes(6).toString('hex')}.restore`);
   try {
     makeDurableDir(temp);
+    refuseWithoutRoom('The restored home', { dir: path.dirname(homeDir), bytes: report.bytes, free: options.freeBytes });
     const files = manifest.files.filter((file) => file.path.startsWith(`${homeFolder}/`));
     await inBatches(files, 32, async (file) => await copyChecked(archive, file, placeIn(temp, file.path.slice(homeFolder.length + 1))));
     await syncDirectories([...new Set(files.flatMap((file) => parentFolders(temp, file.path.slice(homeFolder.length + 1))))]);

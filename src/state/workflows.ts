@@ -37,6 +37,8 @@ export interface Workflows {
   get(tenant: TenantId, id: string): WorkflowRow | undefined;
   /** Newest first. */
   list(tenant: TenantId, limit: number): WorkflowRow[];
+  /** Not ended, of one tenant. */
+  countOpen(tenant: TenantId): number;
   /** Not ended, oldest first. */
   open(): WorkflowRow[];
   /** Only while its step is still that of `row`: of two processes one moves it. */
@@ -70,6 +72,10 @@ export function openWorkflows(database: Database): Workflows {
       return row === undefined ? undefined : parseRow(row);
     },
     list: (tenant, limit) => database.all(`${all} WHERE tenant = ? ORDER BY created_ms DESC, id LIMIT ?`, tenant, limit).map(parseRow),
+    countOpen: (tenant) => {
+      const sql = `SELECT count(*) AS n FROM workflow_passages WHERE state = 'running' AND tenant = ?`;
+      return (database.get(sql, tenant) as { n: number }).n;
+    },
     open: () => database.all(`${all} WHERE state = 'running' ORDER BY created_ms`).map(parseRow),
     move: (row, to) => {
       const sql =

@@ -127,7 +127,7 @@ test('a workflow is begun from the command line with an input exactly when it ta
   const shown = await one.cli(['workflows', 'show', begun.json.passage.id, '--json']);
   const listed = await one.cli(['workflows', 'list', '--json']);
 
-  assert.deepEqual([without.code, without.json.error.code], [2, 'cli.workflow-input']);
+  assert.deepEqual([without.code, without.json.error.code], [2, 'control.workflow-input']);
   assert.equal(begun.json.isServed, false);
   assert.deepEqual(
     shown.json.passage.steps.map(({ state }: { state: string }) => state),

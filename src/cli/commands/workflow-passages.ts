@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../contracts/clock.ts';
 import { FixRequestError, reasonOf } from '../../contracts/errors.ts';
-import { inputMark } from '../../contracts/workflow.ts';
-import { listWorkflows, readWorkflow, startWorkflow } from '../../control/workflows.ts';
+import { passageView } from '../../control/passage-view.ts';
+import { listWorkflows, readWorkflow, refuseWrongInput, startWorkflow } from '../../control/workflows.ts';
 import { makeVisible } from '../../governance/visible.ts';
 import { readServeState } from '../../state/serve-file.ts';
-import { openWorkflows, type WorkflowRow } from '../../state/workflows.ts';
+import { openWorkflows } from '../../state/workflows.ts';
 import { printResult, type CommandContext } from '../command.ts';
 import { table } from '../io.ts';
 import { localUser } from '../run-options.ts';
@@ -30,15 +30,7 @@ export async function listAll({ app, io }: CommandContext): Promise<void> {
 export async function begin(context: CommandContext, name: string, input: string): Promise<void> {
   const { app, io } = context;
   const home = await app.home();
-  const { steps } = await readWorkflow(home, app.tenant, name);
-  const isUsed = steps.some(({ message }) => message.includes(inputMark));
-  if (isUsed !== (input.trim() !== ''))
-    throw new FixRequestError(
-      'cli.workflow-input',
-      isUsed
-        ? `Workflow ${name} needs an input, because a message of it says ${inputMark}. Give one: clawhold workflows run ${name} "…".`
-        : `Workflow ${name} takes no input, because no message of it says ${inputMark}. Leave the input out, or change the workflow.`,
-    );
+  refuseWrongInput(name, await readWorkflow(home, app.tenant, name), input);
   const ctx = { home, workflows: openWorkflows(await app.database()), clock: systemClock, ledger: async () => await app.ledger() };
   const key = `cli:${randomBytes(16).toString('hex')}`;
   const row = await startWorkflow(ctx, { tenant: app.tenant, name, principal: localUser(context), door: 'cli', input, key });
@@ -46,7 +38,7 @@ export async function begin(context: CommandContext, name: string, input: string
   const how = isServed ? 'The running server has it.' : 'No server runs on this home: it begins when "clawhold serve" does.';
   printResult(
     io,
-    { passage: viewOf(row), isServed },
+    { passage: passageView(row), isServed },
     `Workflow ${name} begins as ${row.id}. ${how}\nSee: clawhold workflows show ${row.id}`,
   );
 }
@@ -58,7 +50,7 @@ export async function showPassage({ app, io }: CommandContext, id: string): Prom
       'cli.unknown-passage',
       `There is no passage ${JSON.stringify(id)}. "clawhold workflows history" shows what there is.`,
     );
-  const view = viewOf(row);
+  const view = passageView(row);
   const lines = view.steps.map(({ agent, state, run }, index) => `${index + 1}  ${agent}  ${state}${run === null ? '' : `  ${run}`}`);
   printResult(
     io,
@@ -76,35 +68,11 @@ export async function showPassages({ app, io }: CommandContext, limitText: strin
     );
   const views = openWorkflows(await app.database())
     .list(app.tenant, limit)
-    .map(viewOf);
+    .map(passageView);
   const cells = views.map((view) => [view.id, view.workflow, view.state, view.created, makeVisible(view.reason).slice(0, 100)]);
   printResult(
     io,
     { passages: views },
     views.length === 0 ? 'No workflow has begun.' : table([['PASSAGE', 'WORKFLOW', 'STATE', 'BEGAN', 'REASON'], ...cells]),
   );
-}
-
-interface PassageView {
-  readonly id: string;
-  readonly workflow: string;
-  readonly state: WorkflowRow['state'];
-  readonly reason: string;
-  readonly created: string;
-  readonly steps: readonly {
-    readonly agent: string;
-    readonly state: 'done' | 'at work' | 'failed' | 'waits';
-    readonly run: string | null;
-  }[];
-}
-
-function viewOf(row: WorkflowRow): PassageView {
-  const { id, name, state, reason, createdMs, definition, done, run, step } = row;
-  const here = state === 'failed' ? 'failed' : state === 'running' ? 'at work' : 'done';
-  const steps: PassageView['steps'] = definition.steps.map(({ agent }, index) =>
-    index < done.length
-      ? { agent, state: 'done', run: done[index] ?? null }
-      : { agent, state: index === step ? here : 'waits', run: index === step ? (run ?? null) : null },
-  );
-  return { id, workflow: name, state, reason, created: new Date(createdMs).toISOString(), steps };
 }

@@ -2,6 +2,8 @@ import { systemClock } from '../../contracts/clock.ts';
 import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import type { AgentId, TenantId } from '../../contracts/ids.ts';
 import { admit, type AdmitContext } from '../../control/admit.ts';
+import { listWorkflows, readWorkflow, startWorkflow } from '../../control/workflows.ts';
+import { openWorkflows } from '../../state/workflows.ts';
 import { admitResume } from '../../control/admit-resume.ts';
 import { verifyLedger } from '../../governance/verify-ledger.ts';
 import type { AgentsDoor, AgentSummary, BrokenAgent, GatewayContext } from '../../gateway/gateway-context.ts';
@@ -64,13 +66,27 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
     schedules: openSchedules(database),
     ...settings(installation),
     ledger: installation.ledgerOf,
-    agents: agentsDoor(installation),
+    ...agentDoors(installation),
     feed,
     kept: openKeptAnswers(database),
     fireWebhook: serveWebhooks(parts),
     verifyLedger: async (tenant) => await verifyLedger(home.ledgerDir(tenant)),
     readiness: parts.readiness,
     metricsText: async () => await metrics.text(),
+  };
+}
+
+function agentDoors(installation: Installation): Pick<GatewayContext, 'agents' | 'workflows'> {
+  return { agents: agentsDoor(installation), workflows: workflowsDoor(installation) };
+}
+
+function workflowsDoor({ home, database, ledgerOf }: Installation): GatewayContext['workflows'] {
+  const passages = openWorkflows(database);
+  return {
+    names: (tenant) => listWorkflows(home, tenant),
+    read: async (tenant, name) => await readWorkflow(home, tenant, name),
+    start: async (start) => await startWorkflow({ home, workflows: passages, clock: systemClock, ledger: ledgerOf }, start),
+    passages,
   };
 }
 

@@ -40,6 +40,7 @@ const statusOfCode: Readonly<Record<string, number>> = {
   'control.job-in-file': 409,
   'state.token-ended': 409,
   'state.starts-wait': 429,
+  'control.too-many-passages': 429,
   'control.over-quota': 429,
 };
 

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import type { TenantId } from '../../contracts/ids.ts';
 import { ledgerEvents, type LedgerEventType } from '../../contracts/ledger.ts';
-import { readLedger, tailLedger, type LedgerFilter, type LedgerRecord } from '../../governance/query-ledger.ts';
+import { cursorShape, pageLedger, tailWithin } from '../../governance/page-ledger.ts';
+import type { LedgerFilter, LedgerRecord } from '../../governance/query-ledger.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 import { defineRoute, json, readers, type Route } from '../route.ts';
@@ -12,7 +13,8 @@ const record = z.object({ stream: z.string(), seq: count, hash: z.string(), even
 export const queryLedger: Route = defineRoute({
   method: 'GET',
   path: '/api/v1/ledger',
-  summary: "Records of the tenant's ledger: the newest that match, or, from `since` or a cursor on, the oldest first.",
+  summary:
+    "Records of the tenant's ledger: the newest that match, or, from `since` or a cursor on, the oldest first. A page reads a bounded part: with `next` it may be empty and more may follow; without `since`, `isComplete: false` says that older records were not looked at.",
   scope: 'tenant',
   roles: readers,
   atOnce: 4,
@@ -23,22 +25,21 @@ export const queryLedger: Route = defineRoute({
     tool: z.optional(z.string().check(z.maxLength(100))),
     since: z.optional(z.iso.datetime({ offset: true })),
     until: z.optional(z.iso.datetime({ offset: true })),
-    cursor: z.optional(z.string().check(z.regex(/^\d{1,15}_s\d{2,6}_\d{1,12}$/))),
+    /** `next` of the page before. */
+    cursor: z.optional(z.string().check(z.maxLength(4096), z.regex(cursorShape))),
     limit: pageLimit,
   }),
-  answer: z.object({ records: z.array(record), next: z.nullable(z.string()) }),
-  handle: async (ctx, { tenant, query, signal }) => {
+  answer: z.object({ records: z.array(record), next: z.nullable(z.string()), isComplete: z.boolean() }),
+  handle: async (ctx, { tenant, query }) => {
     const limit = query.limit ?? defaultPage;
     const filter = filterOf(query);
     const dir = ctx.home.ledgerDir(tenant);
-    if (query.since === undefined && query.cursor === undefined)
-      return json({ records: (await tailLedger(dir, limit, filter)).map(shownRecord), next: null });
-    const records = await pageAfter(readLedger(dir, { ...filter, sinceMs: startOf(query) }), { cursor: query.cursor, limit, signal });
-    const last = records.at(limit - 1);
-    return json({
-      records: records.slice(0, limit).map(shownRecord),
-      next: records.length > limit && last !== undefined ? cursorOf(last) : null,
-    });
+    if (query.since === undefined && query.cursor === undefined) {
+      const { records, isComplete } = await tailWithin(dir, { filter, limit });
+      return json({ records: records.map(shownRecord), next: null, isComplete });
+    }
+    const { records, next } = await pageLedger(dir, { filter, limit, cursor: query.cursor });
+    return json({ records: records.map(shownRecord), next: next ?? null, isComplete: next === undefined });
   },
 });
 
@@ -72,10 +73,9 @@ interface Query {
   readonly tool?: string | undefined;
   readonly since?: string | undefined;
   readonly until?: string | undefined;
-  readonly cursor?: string | undefined;
 }
 
-function filterOf({ run, agent, type, tool, until }: Query): LedgerFilter {
+function filterOf({ run, agent, type, tool, since, until }: Query): LedgerFilter {
   if (type !== undefined && !Object.hasOwn(ledgerEvents, type)) {
     const code = 'gateway.unknown-event';
     const message = `There is no ledger event ${JSON.stringify(type)}. Use one of: ${Object.keys(ledgerEvents).join(', ')}.`;
@@ -86,32 +86,9 @@ function filterOf({ run, agent, type, tool, until }: Query): LedgerFilter {
     ...(agent === undefined ? {} : { agent }),
     ...(type === undefined ? {} : { type: type as LedgerEventType }),
     ...(tool === undefined ? {} : { tool }),
+    ...(since === undefined ? {} : { sinceMs: Date.parse(since) }),
     ...(until === undefined ? {} : { untilMs: Date.parse(until) }),
   };
-}
-
-function startOf({ since, cursor }: Query): number {
-  return cursor === undefined ? Date.parse(since ?? '') : Number(cursor.split('_')[0]);
-}
-
-function cursorOf({ stream, seq, event }: LedgerRecord): string {
-  return `${Date.parse(event.at)}_${stream}_${seq}`;
-}
-
-/** One more than a page, behind the cursor's record. Stops reading when the client is gone. */
-async function pageAfter(
-  records: AsyncGenerator<LedgerRecord>,
-  { cursor, limit, signal }: { readonly cursor: string | undefined; readonly limit: number; readonly signal: AbortSignal },
-): Promise<LedgerRecord[]> {
-  const page: LedgerRecord[] = [];
-  let isBehind = cursor === undefined;
-  for await (const one of records) {
-    if (signal.aborted) break;
-    if (isBehind) page.push(one);
-    else isBehind = cursorOf(one) === cursor;
-    if (page.length > limit) break;
-  }
-  return page;
 }
 
 function shownRecord({ stream, seq, hash, event }: LedgerRecord): z.output<typeof record> {

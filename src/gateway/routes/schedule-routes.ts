@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { notifyTarget, scheduleJob, scheduleTime } from '../../contracts/schedule.ts';
-import type { TenantId } from '../../contracts/ids.ts';
+import { parseAgentId, type AgentId, type TenantId } from '../../contracts/ids.ts';
 import { requestedPlace } from '../../control/request-project.ts';
 import { admittedOr } from '../admission-reply.ts';
 import { addJob, pauseJob, removeJob, resumeJob, type Changer } from '../../control/change-jobs.ts';
@@ -8,9 +8,10 @@ import { firingView, jobView } from '../../control/job-view.ts';
 import { maxSchedulesOf } from '../../control/quota.ts';
 import { firingStates, type JobRow } from '../../state/schedules.ts';
 import type { GatewayContext } from '../gateway-context.ts';
-import { unknownThing } from '../request-refused-error.ts';
+import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, operators, readers, type Call, type Reply, type Route } from '../route.ts';
 import { findAgent } from './find-agent.ts';
+import { findWorkflow } from './workflow-routes.ts';
 import { count, name, pageLimit, runId } from './shapes.ts';
 
 const firing = z.object({
@@ -63,13 +64,16 @@ export const showSchedule: Route = defineRoute({
 export const addSchedule: Route = defineRoute({
   method: 'POST',
   path: '/api/v1/schedules',
-  summary: 'Add a job: an agent, what it is told, and when.',
+  summary: 'Add a job: an agent or a workflow, what it is told, and when.',
   scope: 'tenant',
   roles: operators,
   status: 201,
   body: z.strictObject({
     id: name,
-    agent: name,
+    /** Either this, or `workflow`. */
+    agent: z.optional(name),
+    /** Starts this workflow instead; the message is its input. */
+    workflow: z.optional(name),
     message: z.string().check(z.minLength(1), z.maxLength(64 * 1024)),
     when: scheduleTime,
     mode: z.optional(z.enum(['isolated', 'main'])),
@@ -83,11 +87,11 @@ export const addSchedule: Route = defineRoute({
   answer: z.object({ schedule: view }),
   handle: async (ctx, call) => {
     const { principal, tenant, body } = call;
-    const { agent } = await findAgent(ctx, call, body.agent);
+    const agent = await starterOf(ctx, call, body);
     const { notify } = body;
     await checkPlace(ctx, tenant, body);
     if (notify !== undefined && 'url' in notify) await ctx.checkNotifyUrl(tenant, agent, notify.url);
-    const job = scheduleJob.parse({ ...body, tenant, mode: body.mode ?? 'isolated', notify: notify ?? null });
+    const job = scheduleJob.parse({ ...body, agent, tenant, mode: body.mode ?? 'isolated', notify: notify ?? null });
     const row = await addJob({ ...ctx, maxSchedules: maxSchedulesOf(ctx.tenants) }, changer(principal), { job });
     return json({ schedule: jobView(ctx, row) }, { headers: { location: `/api/v1/schedules/${row.id}` } });
   },
@@ -150,6 +154,28 @@ export const removeSchedule: Route = defineRoute({
     return json({ removed: id });
   },
 });
+
+/** The agent that begins. @throws RequestRefusedError when it could not. */
+async function starterOf(
+  ctx: GatewayContext,
+  call: Pick<Call, 'principal' | 'tenant'>,
+  {
+    agent,
+    workflow,
+    project,
+  }: { readonly agent?: string | undefined; readonly workflow?: string | undefined; readonly project?: string | undefined },
+): Promise<AgentId> {
+  if ((agent === undefined) === (workflow === undefined) || (workflow !== undefined && project !== undefined)) {
+    const code = 'gateway.bad-schedule';
+    throw new RequestRefusedError(
+      400,
+      code,
+      'A job starts an agent or a workflow, and only an agent works for a project. Name one of the two.',
+    );
+  }
+  if (workflow !== undefined) return parseAgentId((await findWorkflow(ctx, call, workflow)).steps[0]?.agent ?? '');
+  return (await findAgent(ctx, call, agent ?? '')).agent;
+}
 
 /** What would be refused at each slot is refused now. @throws RequestRefusedError */
 async function checkPlace(
