@@ -1,6 +1,5 @@
 import type { Moment } from './operations.ts';
 import { chunk } from './operations.ts';
-import { isAnyDue } from './read-tasks.ts';
 import { nextTurn } from './put-tasks.ts';
 import { states } from './schema.ts';
 import type { Store } from './store.ts';
@@ -10,7 +9,6 @@ import type { Store } from './store.ts';
  * out, which keep their place. One that was delivered often enough is dead.
  */
 export function wakeDueTasks(store: Store, at: Moment): void {
-  if (!isAnyDue(store.database, at)) return;
   wakeScheduled(store, at);
   endDelaysAndLeases(store, at);
 }

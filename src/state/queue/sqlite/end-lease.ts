@@ -20,21 +20,27 @@ export function ackTask(store: Store, held: Held, at: Moment): boolean {
   const row = find(store, held);
   if (row?.state === states.done) return row.fence === held.fence;
   if (row === undefined || !isHolder(row, held)) return false;
-  store.database.run('UPDATE task SET state = 4, done_ms = ?, end_monotonic_ms = NULL WHERE seq = ?', at.wallMs, row.seq);
+  store.statement(doneSql).run(at.wallMs, row.seq);
   store.move(row.lane, stateOf(row), undefined);
   return true;
 }
+
+const doneSql = 'UPDATE task SET state = 4, done_ms = ?, end_monotonic_ms = NULL WHERE seq = ?';
 
 /** Whether the lease holds on. One that ran out is taken up again while nobody else got the task. */
 export function extendLease(store: Store, held: Operations['extend']['ask'], at: Moment): boolean {
   const row = find(store, held);
   if (row === undefined || !isHolder(row, held)) return false;
   if (row.state === states.ready && !hasRoomFor(store, held.tenant)) return false;
-  store.database.run('UPDATE task SET state = 3, end_monotonic_ms = ? WHERE seq = ?', at.monotonicMs + held.leaseMs, row.seq);
+  // The state is an index of its own: left alone when it stays.
+  store.statement(row.state === states.leased ? extendSql : holdAgainSql).run(at.monotonicMs + held.leaseMs, row.seq);
   store.sawMonotonic(at.monotonicMs);
   if (row.state === states.ready) store.move(row.lane, 'ready', 'leased');
   return true;
 }
+
+const extendSql = 'UPDATE task SET end_monotonic_ms = ? WHERE seq = ?';
+const holdAgainSql = 'UPDATE task SET state = 3, end_monotonic_ms = ? WHERE seq = ?';
 
 /** A lease that ran out freed a place below the tenant's bound, which another task may have taken. */
 function hasRoomFor(store: Store, tenant: string): boolean {
@@ -69,14 +75,13 @@ export function nakTask(store: Store, held: Operations['nak']['ask'], at: Moment
 
 function find(store: Store, { tenant, id }: Held): Row | undefined {
   const known = store.knownTenant(tenant);
-  if (known === undefined) return undefined;
-  const row = store.database.get(
-    'SELECT seq, lane, state, fence, worker, deliveries, max_deliveries AS max FROM task WHERE tenant = ? AND id = ?',
-    known,
-    id,
-  );
-  return row as Row | undefined;
+  const row = known === undefined ? undefined : store.statement(findSql).get(known, id);
+  if (row === undefined) return undefined;
+  const [seq, lane, state, fence, worker, deliveries, max] = row as [number, number, number, number, string | null, number, number];
+  return { seq, lane, state, fence, worker, deliveries, max };
 }
+
+const findSql = 'SELECT seq, lane, state, fence, worker, deliveries, max_deliveries FROM task WHERE tenant = ? AND id = ?';
 
 /** Leased, or ready again because the lease ran out and not because its holder gave it back. */
 function isHolder(row: Row, { fence }: Held): boolean {

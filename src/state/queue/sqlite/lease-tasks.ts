@@ -14,6 +14,8 @@ interface Turn {
   readonly weight: number;
   /** How many more of its tasks may be leased. */
   readonly room: number;
+  /** When the tenant has work in no other lane. */
+  readonly onlyLane: number | undefined;
 }
 
 /**
@@ -24,13 +26,11 @@ interface Turn {
  * everything at once. Rounds of different scopes are independent, or a consumer of one could starve a tenant in another.
  */
 export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
-  wakeDueTasks(store, at);
-  store.sawMonotonic(at.monotonicMs);
   const name = roundName(ask.scope);
-  const before = store.database.get('SELECT first AS tenant, second AS credit FROM note WHERE name = ?', name) as
-    | { tenant: number; credit: number }
-    | undefined;
-  let { tenant, credit } = before ?? { tenant: 0, credit: 0 };
+  const before = store.look(name, at);
+  if (before.isDue) wakeDueTasks(store, at);
+  store.sawMonotonic(at.monotonicMs);
+  let { tenant, credit } = before;
   const given: GivenTask[] = [];
   while (given.length < ask.max) {
     store.writeCounts();
@@ -39,39 +39,41 @@ export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
     const isAlone = turn.id === tenant && credit <= 0;
     if (turn.id !== tenant || credit <= 0) credit = turn.weight;
     const atMost = Math.min(isAlone ? Infinity : credit, turn.room, ask.max - given.length);
-    const taken = takeTasks(store, { ask, at, tenant: turn.id, atMost });
+    const taken = takeTasks(store, { ask, at, turn, atMost });
     assert(taken.length > 0, 'a lane whose counter says ready has a ready task');
     given.push(...taken);
     ({ id: tenant } = turn);
     credit = Math.max(0, credit - taken.length);
   }
-  if (tenant !== before?.tenant || credit !== before.credit) {
-    store.database.run('INSERT INTO note VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET first = ?2, second = ?3', name, tenant, credit);
-  }
+  if (tenant !== before.tenant || credit !== before.credit) store.statement(writeRoundSql).run(name, tenant, credit);
   return given;
 }
 
+const writeRoundSql = 'INSERT INTO note VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET first = ?2, second = ?3';
+
 /** The first tenant from `from` on, and around, that may be served. */
 function nextTurn(store: Store, ask: Ask, from: number): Turn | undefined {
-  const row = store.database.get(
-    `SELECT * FROM (${firstFrom('?4')}) UNION ALL SELECT * FROM (${firstFrom('0')}) LIMIT 1`,
-    ...scopeValues(ask.scope),
-    from,
-  );
-  return row as Turn | undefined;
+  const row = store.statement(nextTurnSql).get(...scopeValues(ask.scope), from);
+  if (row === undefined) return undefined;
+  const [id, weight, room, lane, waitingLanes] = row as [number, number, number, number, number];
+  return { id, weight, room, onlyLane: waitingLanes === 1 ? lane : undefined };
 }
 
 function firstFrom(tenant: string): string {
-  return `SELECT tenant.id, tenant.weight, CASE WHEN tenant.max_leased IS NULL THEN 9007199254740991 ELSE tenant.max_leased - ${leasedOfTenant} END AS room
+  return `SELECT tenant.id, tenant.weight, CASE WHEN tenant.max_leased IS NULL THEN 9007199254740991 ELSE tenant.max_leased - ${leasedOfTenant} END,
+      lane.id, (SELECT count(*) FROM (SELECT 1 FROM lane AS other INDEXED BY lane_waiting
+        WHERE other.is_waiting = 1 AND other.is_paused = 0 AND other.tenant = tenant.id LIMIT 2))
     FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
     WHERE lane.is_waiting = 1 AND lane.is_paused = 0 AND lane.tenant >= ${tenant} AND ${inScope} AND ${hasRoom}
     ORDER BY lane.tenant LIMIT 1`;
 }
 
+const nextTurnSql = `SELECT * FROM (${firstFrom('?4')}) UNION ALL SELECT * FROM (${firstFrom('0')}) LIMIT 1`;
+
 interface Take {
   readonly ask: Ask;
   readonly at: Moment;
-  readonly tenant: number;
+  readonly turn: Turn;
   readonly atMost: number;
 }
 
@@ -87,56 +89,56 @@ interface ReadyTask {
 
 /** By priority, then turn. */
 function takeTasks(store: Store, take: Take): GivenTask[] {
-  const lanes = store.database.all(
-    `SELECT id FROM lane INDEXED BY lane_waiting WHERE is_waiting = 1 AND is_paused = 0 AND lane.tenant = ?4 AND ${inScope} ORDER BY served LIMIT ${maxLanes}`,
-    ...scopeValues(take.ask.scope),
-    take.tenant,
-  ) as { id: number }[];
-  const found = lanes.flatMap(({ id }) => firstTasks(store, { lane: id, atMost: take.atMost, isOnly: lanes.length === 1 }));
-  if (lanes.length > 1) found.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.seq - b.seq);
+  const { onlyLane } = take.turn;
+  if (onlyLane !== undefined) return firstTasks(store, onlyLane, take).map((task) => giveTask(store, task, take));
+  const lanes = store.statement(lanesSql).all(...scopeValues(take.ask.scope), take.turn.id) as [number][];
+  const found = lanes.flatMap(([lane]) => firstTasks(store, lane, take));
+  found.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.seq - b.seq);
   const tasks = found.slice(0, take.atMost);
   const given = tasks.map((task) => giveTask(store, task, take));
-  if (lanes.length === 1) return given;
   const fence = given.at(-1)?.fence ?? 0;
-  for (const lane of new Set(tasks.map((task) => task.lane))) store.database.run('UPDATE lane SET served = ? WHERE id = ?', fence, lane);
+  for (const lane of new Set(tasks.map((task) => task.lane))) store.statement(servedSql).run(fence, lane);
   return given;
 }
 
-/**
- * Limits are literals: a bound one makes SQLite plan the statement anew each time, which costs ten times what it does.
- * More rows than asked for may come.
- */
-function firstTasks(
-  store: Store,
-  { lane, atMost, isOnly }: { readonly lane: number; readonly atMost: number; readonly isOnly: boolean },
-): ReadyTask[] {
-  const limit = limits.find((each) => each >= atMost) ?? maxAtOnce;
-  const message = isOnly && limit <= 8 ? '(SELECT message FROM body WHERE body.seq = task.seq)' : 'NULL';
-  return store.database.all(
-    `SELECT seq, lane, priority, turn, deliveries, ${message} AS message FROM task INDEXED BY task_ready
-     WHERE lane = ? AND state = 2 ORDER BY priority, turn, seq LIMIT ${limit}`,
+const lanesSql = `SELECT id FROM lane INDEXED BY lane_waiting
+  WHERE is_waiting = 1 AND is_paused = 0 AND lane.tenant = ?4 AND ${inScope} ORDER BY served LIMIT ${maxLanes}`;
+const servedSql = 'UPDATE lane SET served = ? WHERE id = ?';
+
+function firstTasks(store: Store, lane: number, { turn, atMost }: Take): ReadyTask[] {
+  const rows = store.statement(turn.onlyLane === undefined ? firstSql : firstWithMessageSql).all(lane, Math.min(atMost, maxAtOnce));
+  return (rows as [number, number, number, number, string | null][]).map(([seq, priority, order, deliveries, message]): ReadyTask => ({
+    seq,
     lane,
-  ) as ReadyTask[];
+    priority,
+    turn: order,
+    deliveries,
+    message,
+  }));
 }
 
 const maxAtOnce = 1000;
-const limits = [1, 8, 64, maxAtOnce];
+
+/** The sum hides the limit from the planner: a bound one alone is planned anew each time, which costs ten times what it does. */
+function firstOf(message: string): string {
+  return `SELECT seq, priority, turn, deliveries, ${message} FROM task INDEXED BY task_ready
+    WHERE lane = ? AND state = 2 ORDER BY priority, turn, seq LIMIT ? + 0`;
+}
+
+const firstSql = firstOf('NULL');
+const firstWithMessageSql = firstOf('(SELECT message FROM body WHERE body.seq = task.seq)');
 
 function giveTask(store: Store, task: ReadyTask, { ask, at }: Take): GivenTask {
   const fence = store.nextFence();
   const delivery = task.deliveries + 1;
-  store.database.run(
-    'UPDATE task SET state = 3, fence = ?, deliveries = ?, worker = ?, end_monotonic_ms = ? WHERE seq = ?',
-    fence,
-    delivery,
-    ask.worker,
-    at.monotonicMs + ask.leaseMs,
-    task.seq,
-  );
+  store.statement(giveSql).run(fence, delivery, ask.worker, at.monotonicMs + ask.leaseMs, task.seq);
   store.move(task.lane, 'ready', 'leased');
   return { message: task.message ?? messageOf(store, task.seq), fence, delivery };
 }
 
+const giveSql = 'UPDATE task SET state = 3, fence = ?, deliveries = ?, worker = ?, end_monotonic_ms = ? WHERE seq = ?';
+
 function messageOf(store: Store, seq: number): string {
-  return (store.database.get('SELECT message FROM body WHERE seq = ?', seq) as { message: string }).message;
+  const [message] = store.statement('SELECT message FROM body WHERE seq = ?').get(seq) as [string];
+  return message;
 }

@@ -6,9 +6,10 @@ import type { Store } from './store.ts';
 export function putTasks(store: Store, { tasks }: Operations['put']['ask'], at: Moment): PutAnswer {
   const outcomes: { id: string; isNew: boolean }[] = [];
   const { database } = store;
-  // Counts are written before, so that what is undone below is only this put.
-  store.writeCounts();
-  database.run('SAVEPOINT put');
+  const [first] = tasks;
+  // A lone task of a known lane is stored or is not: nothing would need to be undone.
+  const mustUndo = tasks.length > 1 || first === undefined || !store.knowsLane(first);
+  if (mustUndo) database.run('SAVEPOINT put');
   const moves: { lane: number; to: 'ready' | 'scheduled' }[] = [];
   for (const task of tasks) {
     const tenant = store.tenant(task.tenant);
@@ -17,17 +18,21 @@ export function putTasks(store: Store, { tasks }: Operations['put']['ask'], at: 
     const isNew = insertTask(store, task, { tenant, lane, to, at });
     const id = isNew ? task.id : idOfKey(store, tenant, task.key);
     if (id === undefined) {
-      database.run('ROLLBACK TO put');
-      database.run('RELEASE put');
-      store.forgetIds();
+      if (mustUndo) undo(store);
       return { takenId: task.id };
     }
     outcomes.push({ id, isNew });
     if (isNew) moves.push({ lane, to });
   }
-  database.run('RELEASE put');
+  if (mustUndo) database.run('RELEASE put');
   for (const { lane, to } of moves) store.move(lane, undefined, to);
   return { outcomes };
+}
+
+function undo(store: Store): void {
+  store.database.run('ROLLBACK TO put');
+  store.database.run('RELEASE put');
+  store.forgetIds();
 }
 
 interface Place {
@@ -38,10 +43,9 @@ interface Place {
 }
 
 /** False when the tenant has the key or the id already. */
-function insertTask({ database }: Store, task: NewTask, { tenant, lane, to, at }: Place): boolean {
-  const { changes } = database.run(
-    `INSERT INTO task (tenant, lane, id, key, state, priority, turn, max_deliveries, put_ms, due_ms, ready_ms)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ${nextTurn}, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`,
+function insertTask(store: Store, task: NewTask, { tenant, lane, to, at }: Place): boolean {
+  const { changes } = store.database.run(
+    insertSql,
     tenant,
     lane,
     task.id,
@@ -54,12 +58,16 @@ function insertTask({ database }: Store, task: NewTask, { tenant, lane, to, at }
     to === 'ready' ? at.wallMs : null,
   );
   if (changes === 0) return false;
-  database.run('INSERT INTO body (seq, message) VALUES (last_insert_rowid(), ?)', task.message);
+  store.statement(insertBodySql).run(task.message);
   return true;
 }
 
 /** A place behind every task that is there; of two with the same turn the older task goes first. */
 export const nextTurn = '(SELECT coalesce(max(seq), 0) + 1 FROM task)';
+
+const insertSql = `INSERT INTO task (tenant, lane, id, key, state, priority, turn, max_deliveries, put_ms, due_ms, ready_ms)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ${nextTurn}, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`;
+const insertBodySql = 'INSERT INTO body (seq, message) VALUES (last_insert_rowid(), ?)';
 
 function idOfKey({ database }: Store, tenant: number, key: string): string | undefined {
   const row = database.get('SELECT id FROM task WHERE tenant = ? AND key = ?', tenant, key) as { id: string } | undefined;

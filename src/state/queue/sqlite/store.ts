@@ -1,13 +1,43 @@
 import assert from 'node:assert/strict';
-import type { Database } from '../../database.ts';
+import type { Database, Statement } from '../../database.ts';
+import type { Moment, NewTask } from './operations.ts';
 
 export type CountedState = 'scheduled' | 'ready' | 'leased' | 'dead';
+
+type Counts = Record<CountedState, number>;
+
+/** What a lease must know first: whether anything is due, and whose turn it is in the round of its scope. */
+export interface Round {
+  readonly isDue: boolean;
+  readonly tenant: number;
+  readonly credit: number;
+}
+
+const lookSql = `SELECT EXISTS (SELECT 1 FROM task INDEXED BY task_scheduled WHERE state = 0 AND due_ms <= ?1)
+    OR EXISTS (SELECT 1 FROM task INDEXED BY task_ends WHERE state IN (1, 3) AND end_monotonic_ms <= ?2),
+  fences.first, fences.second, round.first, round.second
+  FROM note AS fences LEFT JOIN note AS round ON round.name = ?3 WHERE fences.name = 'fences'`;
+const readFencesSql = "SELECT first, second FROM note WHERE name = 'fences'";
+const writeFencesSql = "UPDATE note SET first = ?, second = ? WHERE name = 'fences'";
+const countSql = `UPDATE lane SET scheduled = scheduled + ?, ready = ready + ?, leased = leased + ?, dead = dead + ? WHERE id = ?
+  RETURNING ready > 0, is_waiting, (SELECT max_leased FROM tenant WHERE tenant.id = lane.tenant)`;
+const waitingSql = 'UPDATE lane SET is_waiting = ? WHERE id = ?';
 
 /** Fences that one sync makes safe to give out. */
 const fenceBlock = 1000;
 
 /** The time is not written for less. */
 const monotonicStepMs = 500;
+
+interface Fences {
+  next: number;
+  /** Below it fences are safe to give out. */
+  durable: number;
+}
+
+function laneKey(tenant: number, agentType: string, shard: number): string {
+  return `${tenant} ${agentType} ${shard}`;
+}
 
 /** Thrown inside a transaction that needs a sync and was begun without: it is begun again with one. */
 export class NeedsSync extends Error {
@@ -22,14 +52,17 @@ export class Store {
   readonly database: Database;
   /** Whether the transaction makes a consumer's next lease differ. */
   mayBeReady = false;
+  /** Whether this process has put a synced bound between the fences of those before it and its own. */
+  hasReserved = false;
   readonly #tenants = new Map<string, number>();
   readonly #lanes = new Map<string, number>();
-  readonly #counts = new Map<number, Map<CountedState, number>>();
-  #fences: { next: number; durable: number } | undefined;
+  readonly #counts = new Map<number, Counts>();
+  /** As the transaction found them, and as it leaves them. */
+  #foundFences: Fences | undefined;
+  #fences: Fences | undefined;
   #monotonicMs = 0;
   #writtenMonotonicMs = 0;
   #isSynced = false;
-  #hasReserved = false;
 
   constructor(database: Database) {
     this.database = database;
@@ -37,6 +70,7 @@ export class Store {
 
   /** Runs `work` as one transaction, with a sync at its end or not. @throws NeedsSync when it should have had one. */
   transact<T>(isSynced: boolean, work: () => T): T {
+    const hadReserved = this.hasReserved;
     this.#isSynced = isSynced;
     this.mayBeReady = false;
     const run = (): T => {
@@ -51,9 +85,16 @@ export class Store {
       this.#counts.clear();
       this.#fences = undefined;
       this.#monotonicMs = 0;
-      this.#hasReserved = false;
+      this.hasReserved = hadReserved;
       throw error;
+    } finally {
+      this.#foundFences = undefined;
     }
+  }
+
+  /** Rows as arrays; its text is a constant. */
+  statement(sql: string): Statement {
+    return this.database.statement(sql);
   }
 
   /** After something was undone: tenants and lanes that it made are gone. */
@@ -78,7 +119,7 @@ export class Store {
   }
 
   lane(tenant: number, agentType: string, shard: number): number {
-    const key = `${tenant} ${agentType} ${shard}`;
+    const key = laneKey(tenant, agentType, shard);
     const cached = this.#lanes.get(key);
     if (cached !== undefined) return cached;
     this.database.run(
@@ -96,37 +137,40 @@ export class Store {
     return id;
   }
 
+  /** Whether a put to the lane adds nothing but its tasks. */
+  knowsLane({ tenant, agentType, shard }: Pick<NewTask, 'tenant' | 'agentType' | 'shard'>): boolean {
+    const known = this.#tenants.get(tenant);
+    return known !== undefined && this.#lanes.has(laneKey(known, agentType, shard));
+  }
+
   /** Says that a task of the lane left one state for another; `undefined` is a state that nobody counts. */
   move(lane: number, from: CountedState | undefined, to: CountedState | undefined): void {
     let counts = this.#counts.get(lane);
-    if (counts === undefined) this.#counts.set(lane, (counts = new Map()));
-    if (from !== undefined) counts.set(from, (counts.get(from) ?? 0) - 1);
-    if (to !== undefined) counts.set(to, (counts.get(to) ?? 0) + 1);
+    if (counts === undefined) this.#counts.set(lane, (counts = { scheduled: 0, ready: 0, leased: 0, dead: 0 }));
+    if (from !== undefined) counts[from] -= 1;
+    if (to !== undefined) counts[to] += 1;
     if (to === 'ready') this.mayBeReady = true;
   }
 
   /** Writes what `move` collected; before anything reads the counters. */
   writeCounts(): void {
-    for (const [lane, counts] of this.#counts) {
-      const by = (state: CountedState): number => counts.get(state) ?? 0;
-      this.database.run(
-        'UPDATE lane SET scheduled = scheduled + ?, ready = ready + ?, leased = leased + ?, dead = dead + ? WHERE id = ?',
-        by('scheduled'),
-        by('ready'),
-        by('leased'),
-        by('dead'),
-        lane,
-      );
-      const row = this.database.get(
-        'SELECT ready, is_waiting AS isWaiting, max_leased AS maxLeased FROM lane JOIN tenant ON tenant.id = lane.tenant WHERE lane.id = ?',
-        lane,
-      ) as { ready: number; isWaiting: number; maxLeased: number | null };
-      const isWaiting = row.ready > 0 ? 1 : 0;
-      if (isWaiting !== row.isWaiting) this.database.run('UPDATE lane SET is_waiting = ? WHERE id = ?', isWaiting, lane);
+    if (this.#counts.size === 0) return;
+    for (const [lane, { scheduled, ready, leased, dead }] of this.#counts) {
+      const row = this.statement(countSql).get(scheduled, ready, leased, dead, lane);
+      const [hasReady, isWaiting, maxLeased] = row as [number, number, number | null];
+      if (hasReady !== isWaiting) this.statement(waitingSql).run(hasReady, lane);
       // Room below a bound is something to find.
-      if (row.maxLeased !== null && by('leased') < 0) this.mayBeReady = true;
+      if (maxLeased !== null && leased < 0) this.mayBeReady = true;
     }
     this.#counts.clear();
+  }
+
+  /** In one statement, with the fences, because every lease needs both. */
+  look(round: string, at: Moment): Round {
+    const row = this.statement(lookSql).get(at.wallMs, at.monotonicMs, round);
+    const [isDue, next, durable, tenant, credit] = row as [number, number, number, number | null, number | null];
+    this.#foundFences ??= { next, durable };
+    return { isDue: isDue === 1, tenant: tenant ?? 0, credit: credit ?? 0 };
   }
 
   /**
@@ -146,15 +190,17 @@ export class Store {
     return this.#fences.next - 1;
   }
 
-  #readFences(): { next: number; durable: number } {
-    const row = this.database.get("SELECT first AS next, second AS durable FROM note WHERE name = 'fences'") as {
-      next: number;
-      durable: number;
-    };
-    if (this.#hasReserved) return { ...row };
+  #readFences(): Fences {
+    const { next, durable } = this.#foundFences ?? this.#findFences();
+    if (this.hasReserved) return { next, durable };
     this.requireSync();
-    this.#hasReserved = true;
-    return { next: row.durable, durable: row.durable + fenceBlock };
+    this.hasReserved = true;
+    return { next: durable, durable: durable + fenceBlock };
+  }
+
+  #findFences(): Fences {
+    const [next, durable] = this.statement(readFencesSql).get() as [number, number];
+    return { next, durable };
   }
 
   /** For what a power cut must not take: begins the transaction anew when it was begun without a sync. */
@@ -170,8 +216,7 @@ export class Store {
   #finish(): void {
     this.writeCounts();
     if (this.#fences !== undefined) {
-      const { next, durable } = this.#fences;
-      this.database.run("UPDATE note SET first = ?, second = ? WHERE name = 'fences'", next, durable);
+      this.statement(writeFencesSql).run(this.#fences.next, this.#fences.durable);
     }
     if (this.#monotonicMs > 0) {
       this.#writtenMonotonicMs = this.#monotonicMs;
