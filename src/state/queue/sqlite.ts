@@ -31,15 +31,30 @@ const maxReason = 2000;
 /**
  * The queue in one SQLite file, for any number of processes of one machine.
  *
- * Each process that writes has one thread for it, in which what arrives together is one transaction; reads go through a
- * connection of the caller's thread and never wait for writers. Leases and delays are measured by the machine's
+ * Each process that writes has one thread for it, in which what arrives together is one transaction; what is short and
+ * needs no sync is written by the caller's thread instead while nothing is under way there. Reads go through a connection
+ * of the caller's thread and never wait for writers. Leases and delays are measured by the machine's
  * monotonic clock, so that setting the calendar's clock neither ends nor prolongs them.
  */
-export function openSqliteQueue({ file, clock, monotonicMs = kernelMs, maxBytes }: QueueOptions): Queue {
+export function openSqliteQueue(
+  { file, clock, monotonicMs = kernelMs, maxBytes }: QueueOptions,
+  { isNeverLone }: SqliteTestOptions = {},
+): Queue {
   const database = openQueueFile(file);
   endLeasesOfOldBoot(database, monotonicMs());
   database.run('PRAGMA query_only = ON');
-  return new SqliteQueue({ file, maxBytes, database, now: () => ({ wallMs: Math.floor(clock.now()), monotonicMs: monotonicMs() }) });
+  return new SqliteQueue({
+    file,
+    maxBytes,
+    isNeverLone,
+    database,
+    now: () => ({ wallMs: Math.floor(clock.now()), monotonicMs: monotonicMs() }),
+  });
+}
+
+interface SqliteTestOptions {
+  /** Everything is the writer's thread's to do. */
+  readonly isNeverLone?: boolean | undefined;
 }
 
 /** Shared by the processes of a machine, unlike `performance.now()`. */
@@ -48,7 +63,7 @@ function kernelMs(): number {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-interface SqliteQueueContext {
+interface SqliteQueueContext extends SqliteTestOptions {
   readonly file: string;
   readonly maxBytes: number | undefined;
   readonly database: Database;
@@ -63,7 +78,7 @@ class SqliteQueue implements Queue {
   readonly #waiters: Waiters;
   #closed: Promise<void> | undefined;
 
-  constructor({ file, maxBytes, database, now }: SqliteQueueContext) {
+  constructor({ file, maxBytes, isNeverLone, database, now }: SqliteQueueContext) {
     this.#database = database;
     this.#now = now;
     let version = dataVersion(database);
@@ -75,7 +90,7 @@ class SqliteQueue implements Queue {
         return version !== before || isAnyDue(database, now());
       },
     });
-    this.#writer = new Writer({ file, maxBytes, now, onReady: () => this.#waiters.check() });
+    this.#writer = new Writer({ file, maxBytes, isNeverLone, now, onReady: () => this.#waiters.check() });
   }
 
   async put(tasks: readonly PutTask[]): Promise<readonly PutOutcome[]> {

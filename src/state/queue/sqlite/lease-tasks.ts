@@ -28,7 +28,10 @@ interface Turn {
 export function leaseTasks(store: Store, ask: Ask, at: Moment): GivenTask[] {
   const name = roundName(ask.scope);
   const before = store.look(name, at);
-  if (before.isDue) wakeDueTasks(store, at);
+  if (before.isDue) {
+    store.requireTime();
+    wakeDueTasks(store, at);
+  }
   store.sawMonotonic(at.monotonicMs);
   let { tenant, credit } = before;
   const given: GivenTask[] = [];

@@ -66,25 +66,20 @@ export interface Forgotten {
 /** For each task its id and whether it is new; or the id that another task of the tenant has already. */
 export type PutAnswer = { readonly outcomes: readonly { readonly id: string; readonly isNew: boolean }[] } | { readonly takenId: string };
 
-export type Request = {
-  [K in OperationKind]: { readonly kind: K; readonly ask: Operations[K]['ask']; readonly at: Moment };
+export type Asked = {
+  [K in OperationKind]: { readonly kind: K; readonly ask: Operations[K]['ask'] };
 }[OperationKind];
 
-export type Reply =
-  | { readonly answer: Operations[OperationKind]['answer'] }
-  | { readonly failure: { readonly code: number; readonly message: string } };
+export type Request = Asked & { readonly at: Moment };
 
-/** Sent to the writer's thread: requests with consecutive numbers from `first` on. */
-export interface RequestBatch {
-  readonly first: number;
-  readonly requests: readonly Request[];
+export type Answer = Operations[OperationKind]['answer'];
+
+export interface Failure {
+  readonly code: number;
+  readonly message: string;
 }
 
-/** Sent back: what a batch gave, by number, and whether a consumer may find something that it did not find before. */
-export interface ReplyBatch {
-  readonly replies: readonly (readonly [number, Reply])[];
-  readonly mayBeReady: boolean;
-}
+export type Reply = { readonly answer: Answer } | { readonly failure: Failure };
 
 /** How many rows one transaction changes at most, so that nobody waits long for the write lock. */
 export const chunk = 500;

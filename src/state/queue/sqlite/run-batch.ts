@@ -33,7 +33,7 @@ const busyCodes = new Set([5, 6]);
 
 function runTogether(store: Store, requests: readonly Request[], isSynced = requests.some(needsSync)): BatchResult {
   try {
-    const replies = store.transact(isSynced, () => requests.map((request) => ({ answer: runOne(store, request) })));
+    const replies = store.transact(isSynced, () => requests.map((request) => ({ answer: runRequest(store, request) })));
     return { replies, mayBeReady: store.mayBeReady };
   } catch (error) {
     if (error instanceof NeedsSync) return runTogether(store, requests, true);
@@ -50,7 +50,8 @@ function needsSync(request: Request): boolean {
   return !['lease', 'extend', 'ack', 'nak', 'forget'].includes(request.kind);
 }
 
-function runOne(store: Store, request: Request): Operations[Request['kind']]['answer'] {
+/** Within a transaction. */
+export function runRequest(store: Store, request: Request): Operations[Request['kind']]['answer'] {
   const { at } = request;
   switch (request.kind) {
     case 'put':

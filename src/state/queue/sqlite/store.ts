@@ -44,6 +44,11 @@ export class NeedsSync extends Error {
   override readonly name = 'NeedsSync';
 }
 
+/** Thrown inside a transaction that must be brief, and would not be. */
+export class NeedsTime extends Error {
+  override readonly name = 'NeedsTime';
+}
+
 /**
  * What the functions of one writer share: the connection, ids that never change, and counts that a transaction
  * collects and writes once.
@@ -63,9 +68,11 @@ export class Store {
   #monotonicMs = 0;
   #writtenMonotonicMs = 0;
   #isSynced = false;
+  readonly #isBrief: boolean;
 
-  constructor(database: Database) {
+  constructor(database: Database, { isBrief = false }: { readonly isBrief?: boolean } = {}) {
     this.database = database;
+    this.#isBrief = isBrief;
   }
 
   /** Runs `work` as one transaction, with a sync at its end or not. @throws NeedsSync when it should have had one. */
@@ -206,6 +213,11 @@ export class Store {
   /** For what a power cut must not take: begins the transaction anew when it was begun without a sync. */
   requireSync(): void {
     if (!this.#isSynced) throw new NeedsSync();
+  }
+
+  /** For what may go through many rows. */
+  requireTime(): void {
+    if (this.#isBrief) throw new NeedsTime();
   }
 
   /** Remembers the monotonic time, by which a restart of the machine is noticed. */

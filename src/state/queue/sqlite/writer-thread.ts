@@ -1,5 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Reply, ReplyBatch, RequestBatch } from './operations.ts';
+import { packReplies, unpackRequests, type ReplyBatch, type RequestBatch } from './batches.ts';
 import { openQueueFile } from './open-store.ts';
 import { runBatch } from './run-batch.ts';
 import { Store } from './store.ts';
@@ -14,22 +14,19 @@ const { file, maxBytes } = workerData as { file: string; maxBytes?: number };
 const database = openQueueFile(file, maxBytes);
 const store = new Store(database);
 
-port.on('message', (first: RequestBatch | null) => {
-  let isLast = first === null;
-  const batches = first === null ? [] : [first];
+port.on('message', (message: RequestBatch | null) => {
+  let isLast = message === null;
+  const batches = message === null ? [] : [message];
   for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) {
     const batch = more.message as RequestBatch | null;
     if (batch === null) isLast = true;
     else batches.push(batch);
   }
-  if (batches.length > 0) {
-    const result = runBatch(
-      store,
-      batches.flatMap(({ requests }) => requests),
-    );
-    const numbers = batches.flatMap((batch) => batch.requests.map((_, index) => batch.first + index));
-    const replies = result.replies.map((reply, index): readonly [number, Reply] => [numbers[index] ?? 0, reply]);
-    port.postMessage({ replies, mayBeReady: result.mayBeReady } satisfies ReplyBatch);
+  // Of batches that wait together each begins where the one before ends.
+  const [first] = batches;
+  if (first !== undefined) {
+    const { replies, mayBeReady } = runBatch(store, batches.flatMap(unpackRequests));
+    port.postMessage({ first: first.first, ...packReplies(replies), mayBeReady, hasReserved: store.hasReserved } satisfies ReplyBatch);
   }
   if (!isLast) return;
   database[Symbol.dispose]();

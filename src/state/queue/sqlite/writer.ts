@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { AskHumanError, RetryableError } from '../../../contracts/errors.ts';
-import type { Moment, OperationKind, Operations, Reply, ReplyBatch, Request, RequestBatch } from './operations.ts';
+import { packRequests, type ReplyBatch, type RequestBatch } from './batches.ts';
+import { LoneWriter } from './lone-writer.ts';
+import type { Asked, Failure, Moment, OperationKind, Operations } from './operations.ts';
 
 export interface WriterOptions {
   readonly file: string;
@@ -11,6 +13,8 @@ export interface WriterOptions {
   readonly maxBytes?: number | undefined;
   /** The thread's program, for tests of one that dies. */
   readonly program?: URL;
+  /** Everything is the thread's to do, for tests of it. */
+  readonly isNeverLone?: boolean | undefined;
 }
 
 interface Waiter {
@@ -24,19 +28,22 @@ const unknownCode = 0;
 /**
  * The side of the callers: sends requests to the writer's thread, those of one tick together, and settles each when its
  * transaction is over. The thread starts with the first request, keeps the process alive only while something is
- * pending, and is started anew when it died.
+ * pending, and is started anew when it died. What is short and needs no sync is done here and now when nothing is under
+ * way: two threads of a process never write at the same time.
  */
 export class Writer implements AsyncDisposable {
   readonly #options: WriterOptions;
   readonly #waiters = new Map<number, Waiter>();
+  readonly #lone: LoneWriter;
   #worker: Worker | undefined;
-  #outbox: Request[] = [];
+  #outbox: Asked[] = [];
   #next = 0;
   #closed: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#lone = new LoneWriter(options);
   }
 
   send<K extends OperationKind>(kind: K, ask: Operations[K]['ask']): Promise<Operations[K]['answer']> {
@@ -45,7 +52,7 @@ export class Writer implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       this.#waiters.set(this.#next + this.#outbox.length, { resolve, reject });
       if (this.#outbox.length === 0) process.nextTick(() => this.#flush());
-      this.#outbox.push({ kind, ask, at: this.#options.now() } as Request);
+      this.#outbox.push({ kind, ask } as Asked);
     });
   }
 
@@ -56,9 +63,17 @@ export class Writer implements AsyncDisposable {
   }
 
   #flush(): void {
-    const batch: RequestBatch = { first: this.#next, requests: this.#outbox };
-    this.#next += this.#outbox.length;
+    const requests = this.#outbox;
+    const first = this.#next;
+    this.#next += requests.length;
     this.#outbox = [];
+    const isUnderWay = this.#waiters.size > requests.length;
+    const done = isUnderWay ? undefined : this.#lone.run(requests, this.#options.now());
+    if (done === undefined) this.#post(packRequests(first, requests, this.#options.now()));
+    else this.#settle({ first, ...done });
+  }
+
+  #post(batch: RequestBatch): void {
     this.#worker ??= this.#start();
     this.#worker.ref();
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin.
@@ -69,23 +84,25 @@ export class Writer implements AsyncDisposable {
     const { file, maxBytes, program = new URL('./writer-thread.ts', import.meta.url) } = this.#options;
     // Without the flags of the process: some are for its own program only.
     const worker = new Worker(program, { workerData: { file, maxBytes }, execArgv: [] });
-    worker.on('message', (batch: ReplyBatch) => this.#settle(worker, batch));
+    worker.on('message', (batch: ReplyBatch) => {
+      this.#settle(batch);
+      if (this.#waiters.size === 0) worker.unref();
+    });
     worker.on('error', (error) => this.#fail(worker, error));
     worker.on('exit', () => this.#fail(worker, new Error('its thread ended')));
     return worker;
   }
 
-  #settle(worker: Worker, { replies, mayBeReady }: ReplyBatch): void {
-    for (const [number, reply] of replies) {
-      const waiter = this.#waiters.get(number);
-      this.#waiters.delete(number);
-      if ('answer' in reply) waiter?.resolve(reply.answer as never);
-      else waiter?.reject(this.#failure(reply.failure));
+  #settle({ first, answers, failures, mayBeReady, hasReserved }: ReplyBatch): void {
+    if (hasReserved && this.#options.isNeverLone !== true) this.#lone.allowFences();
+    for (const [index, answer] of answers.entries()) {
+      const waiter = this.#waiters.get(first + index);
+      const failure = failures.get(index);
+      this.#waiters.delete(first + index);
+      if (failure === undefined) waiter?.resolve(answer as never);
+      else waiter?.reject(this.#failure(failure));
     }
-    if (this.#waiters.size === 0) {
-      worker.unref();
-      this.#onIdle?.();
-    }
+    if (this.#waiters.size === 0) this.#onIdle?.();
     if (mayBeReady) this.#options.onReady();
   }
 
@@ -109,6 +126,7 @@ export class Writer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     if (this.#waiters.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    this.#lone[Symbol.dispose]();
     const worker = this.#worker;
     if (worker === undefined) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
@@ -119,7 +137,7 @@ export class Writer implements AsyncDisposable {
     await ended;
   }
 
-  #failure({ code, message }: Extract<Reply, { failure: unknown }>['failure']): Error {
+  #failure({ code, message }: Failure): Error {
     const { file } = this.#options;
     switch (code) {
       case unknownCode:
