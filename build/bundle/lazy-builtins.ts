@@ -43,9 +43,9 @@ export function loadBuiltinsLazily(code: string): string {
   const names = slow.join('|');
   const call = `require\\("(?:node:)?(${names})"\\)`;
   const lazy = code
-    .replaceAll(/__toESM\(require\("node:assert\/strict"\)(?:,1)?\)/g, '__assert')
-    .replaceAll(new RegExp(`__toESM\\(${call}(?:,1)?\\)`, 'g'), '__lazyOf("node:$1")')
+    .replaceAll(/__toESM\d*\(require\("node:assert\/strict"\)(?:,1)?\)/g, '__assert')
+    .replaceAll(new RegExp(`__toESM\\d*\\(${call}(?:,1)?\\)`, 'g'), '__lazyOf("node:$1")')
     .replaceAll(new RegExp(`(?<![\\w.$])${call}(?!\\.)`, 'g'), '__lazyOf("node:$1")')
-    .replaceAll(/__toESM\(require\("node:([a-z_/]+)"\)(?:,1)?\)/g, '__builtinOf("node:$1")');
+    .replaceAll(/__toESM\d*\(require\("node:([a-z_/]+)"\)(?:,1)?\)/g, '__builtinOf("node:$1")');
   return `${standIn}${standBehind}${standIns}${standInAssert}${lazy}`;
 }
