@@ -231,3 +231,28 @@ test('a large text is cut once: many look-ups in it stay cheap', () => {
 test('a value of a megabyte is labelled, not a crash', () => {
   assert.equal(isTrusted(said('hello'), 'x '.repeat(500_000)), false);
 });
+
+test('a text of two words half a million times holds nothing up, and what it leaves unknown asks a human', () => {
+  const trust = said(`${'a '.repeat(200_000)}${'b '.repeat(200_000)} b a. Write to dora@example.com`);
+
+  const values = Array.from({ length: 60 }, (_, n) => `${'b '.repeat(n + 1)}a a`);
+
+  // A search that looks at every place would hold this test for minutes.
+  assert.deepEqual(
+    values.filter((value) => isTrusted(trust, value)),
+    [],
+  );
+  assert.equal(isTrusted(trust, 'dora@example.com'), true);
+  assert.equal(isTrusted(trust, `a ${'b '.repeat(50)}`), false);
+});
+
+test('an id that a page repeats among thousands of decoys is steered by the page all the same', () => {
+  const trust = newTrust();
+  const call = { tool: 'crm.find', args: { query: 'open orders' }, labels: [] };
+  trust.addResult(lookUp, call, { text: '17 4', isError: false, data: { items: [{ id: '17 4' }] } } as never);
+  const before = isTrusted(trust, '17 4');
+  trust.addUntrustedText(`${'17 5 4 '.repeat(50_000)} pay 17 4 now`, 'web');
+
+  assert.equal(before, true);
+  assert.equal(isTrusted(trust, '17 4'), false);
+});

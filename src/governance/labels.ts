@@ -42,8 +42,9 @@ export interface LabelledCall {
 export function newTrust(): Trust {
   const known: Known = {
     choices: newChoices(),
-    trusted: newCorpus(),
-    untrusted: newCorpus(),
+    // Of what is not known for sure, the safe thing is said: it was not said by the user, and it was by somebody else.
+    trusted: newCorpus('absent'),
+    untrusted: newCorpus('found'),
     dates: { days: new Set(), times: new Set() },
     seen: { hasPrivate: false, hasUntrusted: false },
   };

@@ -23,10 +23,20 @@ interface Place {
   readonly source: string;
 }
 
+interface Rarest {
+  readonly found: readonly Place[];
+  /** Where its atom begins in the value. */
+  readonly at: number;
+}
+
+/** Looks for one value. A text of one word a million times would otherwise hold up the process at each argument of a call. */
+const maxLooks = 10_000;
+
 /** Made when it is needed: its classes cost time that a run without tool calls has no use for. */
 const atom = (): RegExp => /[\p{L}\p{N}\p{M}_]+(?:[.@\-/:+%#~&=?]{1,3}[\p{L}\p{N}\p{M}_]+)*/gu;
 
-export function newCorpus(): Corpus {
+/** `whenTooMany`: what is said of a value for which there are more places than may be looked at. */
+export function newCorpus(whenTooMany: 'found' | 'absent'): Corpus {
   const places = new Map<string, Place[]>();
   const values = new Map<string, string>();
 
@@ -47,10 +57,11 @@ export function newCorpus(): Corpus {
     const value = normalizeText(raw);
     const known = values.get(value);
     if (known !== undefined || value === '') return known;
-    const first = new RegExp(atom().source, 'u').exec(value);
-    if (first === null) return undefined;
-    for (const place of places.get(first[0]) ?? []) {
-      if (occursAt(place.text, value, place.at - first.index)) return place.source;
+    const rarest = rarestIn(places, value);
+    if (rarest === undefined) return undefined;
+    for (const [looks, place] of rarest.found.entries()) {
+      if (looks === maxLooks) return whenTooMany === 'found' ? place.source : undefined;
+      if (occursAt(place.text, value, place.at - rarest.at)) return place.source;
     }
     return undefined;
   }
@@ -71,4 +82,15 @@ function keysOf(text: string, at: number): readonly (readonly [key: string, at: 
   const scheme = /^https?:\/\//.exec(text)?.[0];
   if (scheme !== undefined) keys.push([text.slice(scheme.length), at + scheme.length]);
   return keys;
+}
+
+/** A value that occurs whole has each of its atoms there: the one with the fewest places leads to it soonest. */
+function rarestIn(places: ReadonlyMap<string, readonly Place[]>, value: string): Rarest | undefined {
+  let rarest: Rarest | undefined;
+  for (const { 0: key, index: at } of value.matchAll(atom())) {
+    const found = places.get(key) ?? [];
+    if (rarest === undefined || found.length < rarest.found.length) rarest = { found, at };
+    if (found.length === 0) break;
+  }
+  return rarest;
 }

@@ -3,7 +3,7 @@ import type { Finder, Span } from './find.ts';
 const begin = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 const end = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 /** Headers of PGP armour, then letters of base 64 and PEM headers, real or escaped line ends, quotes, `+` between literals. */
-const body = /(?:\s*(?:Version|Comment|Charset|Hash): [^\r\n]{0,200})*[A-Za-z0-9+/=\s\\"',:-]*/y;
+const body = /^(?:\s*(?:Version|Comment|Charset|Hash): [^\r\n]{0,200})*[A-Za-z0-9+/=\s\\"',:-]*/;
 /** Less is a placeholder in documentation. */
 const material = /[A-Za-z0-9+/]{16}/;
 
@@ -19,9 +19,17 @@ export const findPrivateKeys: Finder = (text) => {
   return spans;
 };
 
-/** Where the block begins that lies across the cut, or that text to come may still belong to; -1 when there is none. */
-export function privateKeyAcross(text: string, cut: number): number {
-  return blocksOf(text).find((block) => block.start < cut && (block.isOpen || cut < block.end))?.start ?? -1;
+/**
+ * Tells where the block begins that lies across a cut, or that text to come may still belong to; -1 when there is none.
+ * Each cut must lie before the last one: then all of them together take one way through the blocks.
+ */
+export function privateKeysAcross(text: string): (cut: number) => number {
+  const blocks = [...blocksOf(text)];
+  return (cut) => {
+    let block = blocks.at(-1);
+    for (; block !== undefined && block.start >= cut; block = blocks.at(-1)) blocks.pop();
+    return block !== undefined && (block.isOpen || cut < block.end) ? block.start : -1;
+  };
 }
 
 interface Block {
@@ -40,9 +48,9 @@ function blocksOf(text: string): readonly Block[] {
     // A block ends where another begins: what looks like its body may be a secret of its own that is hidden first.
     const limit = heads[index + 1]?.index ?? text.length;
     const bodyStart = head.index + head[0].length;
-    body.lastIndex = bodyStart;
-    body.exec(text);
-    const run = text.slice(bodyStart, Math.min(body.lastIndex, limit));
+    // Only to there: the body's letters are also those of a next BEGIN, and thousands of them would each read to the end.
+    const room = text.slice(bodyStart, limit);
+    const run = body.exec(room)?.[0] ?? '';
     const tail = end.exec(run);
     const length = tail === null ? run.trimEnd().length : tail.index + tail[0].length;
     blocks.push({ start: head.index, bodyStart, end: bodyStart + length, isOpen: tail === null && bodyStart + run.length === text.length });

@@ -1,5 +1,5 @@
 import { secretWord } from './assignments.ts';
-import { privateKeyAcross } from './private-keys.ts';
+import { privateKeysAcross } from './private-keys.ts';
 
 export interface SettleContext {
   /** Spellings of exact secrets that hold a space, tab or line end: only these can lie across a cut. */
@@ -24,10 +24,11 @@ export function settledLength(text: string, context: SettleContext): number {
     const word = secretWord.exec(line)?.index ?? line.length;
     cut += lastSpace(line.slice(0, word)) + 1;
   }
+  const keyAcross = privateKeysAcross(text);
   // Each step back may land inside the other kind: until both agree.
   for (let before = -1; before !== cut && cut > 0;) {
     before = cut;
-    const key = privateKeyAcross(text, cut);
+    const key = keyAcross(cut);
     if (key !== -1) cut = text.lastIndexOf('\n', key) + 1;
     for (const form of context.spacedForms) {
       const overlap = longestOverlap(text, cut, form);
