@@ -112,6 +112,32 @@ test('a name that leads here by DNS rebinding is refused before anybody is ident
     assert.match(await sendRaw(world.port, `GET /api/v1/runs HTTP/1.1\r\nHost: ${host}\r\n${head}`), /^HTTP\/1.1 200 /, host);
 });
 
+test('a target that bears another name than the Host header is refused', async (t) => {
+  const world = await openWorld(t);
+  const head = `Host: 127.0.0.1:${world.port}\r\nAuthorization: Bearer ${world.token('admin')}\r\nConnection: close\r\n\r\n`;
+
+  for (const target of [
+    `http://evil.example/api/v1/runs`,
+    `http://127.0.0.1/api/v1/runs`,
+    `http://a@127.0.0.1:${world.port}/api/v1/runs`,
+    'x:1',
+  ])
+    assert.match(await sendRaw(world.port, `GET ${target} HTTP/1.1\r\n${head}`), /^HTTP\/1.1 4(?:21|00) /, target);
+  assert.match(await sendRaw(world.port, `GET http://127.0.0.1:${world.port}/api/v1/runs HTTP/1.1\r\n${head}`), /^HTTP\/1.1 200 /);
+});
+
+test('a target that cannot be decoded, or is longer than any id, is a problem like others, with the same headers', async (t) => {
+  const world = await openWorld(t);
+
+  for (const target of ['/api/v1/runs/%zz', '/api/v1/runs/%ff', `/api/v1/runs/${'a'.repeat(600)}`, '/v1/models/%zz']) {
+    const answer = await world.ask('GET', target, { token: world.token('admin') });
+    assert.ok(answer.status >= 400 && answer.status < 500, target);
+    assert.doesNotMatch(JSON.stringify(answer.json), /FST_|%zz/);
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff', target);
+    assert.match(answer.headers.get('x-request-id') ?? '', /./, target);
+  }
+});
+
 test('pages of other origins may send nothing, not even with a right token', async (t) => {
   const world = await openWorld(t);
   const token = world.token('admin');

@@ -144,6 +144,28 @@ test('a stream ends soon after its token was revoked', async (t) => {
   assert.equal(await rest, 'cut');
 });
 
+test('a stream ends soon after its tenant was closed', async (t) => {
+  let isOpen = true;
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    limits: { heartbeatMs: 50 },
+    tenants: { ...ctx.tenants, get: (id) => (isOpen ? ctx.tenants.get(id) : undefined) },
+  }));
+  const run = world.addRun({ state: 'running' });
+  world.write(run, { kind: 'accepted' });
+  const response = await fetch(`${world.url}/api/v1/runs/${run.id}/events`, {
+    headers: { authorization: `Bearer ${world.token('viewer')}` },
+  });
+  const rest = response.text().then(
+    () => 'ended',
+    () => 'cut',
+  );
+
+  isOpen = false;
+
+  assert.equal(await rest, 'cut');
+});
+
 test('a journal that cannot be read ends its stream and nothing else', async (t) => {
   const world = await openWorld(t, (ctx) => ({
     ...ctx,

@@ -39,12 +39,14 @@ function wholeHunk(before: readonly string[], after: readonly string[]): string 
   while (last < most - first && before.at(-1 - last) === after.at(-1 - last)) last += 1;
   const old = before.slice(first, before.length - last);
   const now = after.slice(first, after.length - last);
-  const show = (sign: string, lines: readonly string[]): string =>
-    lines.map((line) => `${sign}${line.endsWith('\n') ? line : `${line}\n\\ No newline at end of file\n`}`).join('');
-  return `@@ -${rangeOf(first, old.length)} +${rangeOf(first, now.length)} @@\n${show('-', old)}${show('+', now)}`;
+  return `@@ -${rangeOf(first, old.length)} +${rangeOf(first, now.length)} @@\n${signed('-', old)}${signed('+', now)}`;
 }
 
 /** Of no lines the place is the line before them. */
 function rangeOf(first: number, length: number): string {
   return `${length === 0 ? first : first + 1},${length}`;
+}
+
+function signed(sign: string, lines: readonly string[]): string {
+  return lines.map((line) => `${sign}${line.endsWith('\n') ? line : `${line}\n\\ No newline at end of file\n`}`).join('');
 }

@@ -26,6 +26,8 @@ export interface ExecutorContext {
   readonly traced?: (run: RunId, traceparent: string) => Disposable;
   /** Opened for that tenant alone, with its configuration as it is now. */
   readonly workerOf: (tenant: TenantId) => Promise<WorkerContext>;
+  /** Asked every few seconds for what is at work: what a tenant that was suspended has here is given back. Default: it may. */
+  readonly mayWork?: (tenant: TenantId) => boolean;
   /** What a run tells while it works. */
   readonly publish: (run: { readonly tenant: TenantId; readonly run: RunId }, event: RunEvent) => void;
   /** After a run reached a state that lasts, or parked. */
@@ -49,12 +51,14 @@ export interface Executor {
 
 /** How long a run may take to notice that it is to stop, before its slot is given to another. */
 const patienceMs = 10_000;
+const lookMs = 2000;
 
 export function openExecutor(ctx: ExecutorContext): Executor {
   return new TaskExecutor(ctx);
 }
 
 interface AtWork {
+  readonly tenant: TenantId;
   readonly stop: AbortController;
   ended: Promise<void>;
   /** What was thrown in it and not caught. */
@@ -71,6 +75,7 @@ class TaskExecutor implements Executor {
   #loop: Promise<void> = Promise.resolve();
   #freed = Promise.withResolvers<void>();
   #idleSinceMs = performance.now();
+  #look: NodeJS.Timeout | undefined;
 
   constructor(ctx: ExecutorContext) {
     this.#ctx = ctx;
@@ -78,6 +83,7 @@ class TaskExecutor implements Executor {
 
   start(): void {
     this.#loop = this.#pull();
+    this.#look = setInterval(() => this.#releaseSuspended(), lookMs).unref();
   }
 
   get busy(): number {
@@ -100,6 +106,7 @@ class TaskExecutor implements Executor {
   async drain(waitMs: number): Promise<void> {
     this.#stop.abort();
     this.#freed.resolve();
+    clearInterval(this.#look);
     await this.#loop;
     const timer = new AbortController();
     await Promise.race([this.#allEnded(), delay(waitMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
@@ -110,6 +117,12 @@ class TaskExecutor implements Executor {
 
   async #allEnded(): Promise<void> {
     while (this.#atWork.size > 0) await Promise.all([...this.#atWork].map(async ({ ended }) => await ended));
+  }
+
+  /** Nothing of it is leased again before it is resumed; then it goes on from its journal. */
+  #releaseSuspended(): void {
+    const { mayWork = () => true } = this.#ctx;
+    for (const { stop, tenant } of this.#atWork) if (!stop.signal.aborted && !mayWork(tenant)) stop.abort(new RunStopped('released'));
   }
 
   /** Leases as many tasks as there are free slots, and waits when there are none of either. */
@@ -153,7 +166,8 @@ class TaskExecutor implements Executor {
   }
 
   #begin(lease: Lease, takenMs: number): void {
-    const entry: AtWork = { stop: new AbortController(), ended: Promise.resolve() };
+    const tenant = lease.message.tenant_id as TenantId;
+    const entry: AtWork = { tenant, stop: new AbortController(), ended: Promise.resolve() };
     this.#atWork.add(entry);
     const parts = { sessions: this.#sessions, patienceMs, signal: entry.stop.signal, crash: () => entry.crash };
     if (this.#stop.signal.aborted) entry.stop.abort(new RunStopped('released'));

@@ -31,9 +31,20 @@ export function serveExecutor(parts: ExecutorParts): Executor {
     tracer,
     traced: parts.traced,
     workerOf: async (tenant) => await installation.workerOf(tenant),
+    mayWork: (tenant) => !isSuspended(installation, tenant),
     publish: parts.publish,
     settled: async (tenant, outcome) => recordSettled(parts, tenant, outcome),
   });
+}
+
+/** Of a file that cannot be read now nothing is known: a person may be writing it. */
+function isSuspended({ tenants }: Installation, tenant: TenantId): boolean {
+  try {
+    return tenants.get(tenant)?.isActive === false;
+  } catch {
+    // silent-ok: its next task is refused with what is wrong.
+    return false;
+  }
 }
 
 function recordSettled({ installation: { database }, metrics }: ExecutorParts, tenant: TenantId, { run }: ItemOutcome): void {

@@ -3,7 +3,7 @@ import type { Principal } from '../../contracts/principal.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import type { Call, Reply, Route } from '../route.ts';
-import { secretOf } from './identify.ts';
+import { isOpenTenant, secretOf } from './identify.ts';
 import { idempotencyKeyOf, type openOnce } from './once.ts';
 import { parseCall } from './parse-call.ts';
 import { sendReply } from './send-reply.ts';
@@ -51,9 +51,10 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     return await once({ route, principal, key, url: request.url, body: request.body }, work);
   });
   if (route.isLong === true) request.raw.socket.setTimeout(ctx.limits?.idleMs ?? defaultIdleMs);
-  // A stream outlives its request: the token is looked at again while it lasts.
+  // A stream outlives its request: token and tenant are looked at again while it lasts.
   const isStillAllowed = (): boolean =>
-    principal === undefined || ctx.authenticate(secretOf(request.headers) ?? '', ctx.clock.now()) !== undefined;
+    principal === undefined ||
+    (ctx.authenticate(secretOf(request.headers) ?? '', ctx.clock.now()) !== undefined && isOpenTenant(ctx, principal.tenant));
   await sendReply(ctx, reply, { route, answer: answered, isStillAllowed });
 }
 

@@ -41,9 +41,14 @@ type Requests = WeakMap<FastifyRequest, Facts>;
 /** The HTTP server for a table of routes; it has no other route, and refuses to have one. */
 export async function buildApp(ctx: GatewayContext, options: AppOptions): Promise<FastifyInstance> {
   const { fastify } = await import('fastify');
-  const app = fastify({ ...serverOptions(ctx), clientErrorHandler: answerBrokenRequest });
-  app.server.maxConnections = ctx.limits?.maxConnections ?? 8192;
   const requests: Requests = new WeakMap();
+  const app = fastify({
+    ...serverOptions(ctx),
+    clientErrorHandler: answerBrokenRequest,
+    // A target that cannot be decoded reaches no route and none of the hooks.
+    frameworkErrors: (thrown, request, reply) => refuse(ctx, { thrown, request, reply }, requests.get(request)),
+  });
+  app.server.maxConnections = ctx.limits?.maxConnections ?? 8192;
   acceptOnlyJson(app);
   const inFlight = openInFlight(ctx.limits?.maxConnections ?? 8192);
   addHooks(ctx, app, { requests, hosts: options.hosts, inFlight });

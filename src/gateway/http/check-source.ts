@@ -28,11 +28,16 @@ export function allowedHosts(options: {
  * origin, a cross-site form. It is the first check of every request, before anybody is identified.
  * @throws RequestRefusedError
  */
-export function checkSource(hosts: AllowedHosts, request: { readonly method: string; readonly headers: Headers }): void {
-  const { method, headers } = request;
-  const host = headers['host'];
-  if (typeof host !== 'string' || !hosts.has(host)) {
-    const shown = JSON.stringify(String(host).slice(0, 80));
+export function checkSource(
+  hosts: AllowedHosts,
+  request: { readonly method: string; readonly url: string; readonly headers: Headers },
+): void {
+  const { method, url, headers } = request;
+  // A target may bear a name of its own, which then counts for other readers of the request. Source: RFC 9112, 3.2.2.
+  const named = [headers['host'], ...(url.startsWith('/') || url === '*' ? [] : [/^\w+:\/\/([^/?#]*)/.exec(url)?.[1]])];
+  const wrong = named.findIndex((host) => typeof host !== 'string' || !hosts.has(host));
+  if (wrong !== -1) {
+    const shown = JSON.stringify(String(named[wrong]).slice(0, 80));
     const code = 'gateway.unknown-host';
     const message = `This server is not ${shown}: the Host header must name it, so that no other name can lead a browser here. Use 127.0.0.1 and its port, or add the name to serve.hosts.`;
     throw new RequestRefusedError(421, code, message);

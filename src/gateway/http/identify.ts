@@ -135,6 +135,16 @@ function refuseWhenOver(ctx: Pick<GatewayContext, 'metrics'>, wait: number | und
   });
 }
 
+/** Whether requests of the tenant are answered. */
+export function isOpenTenant(ctx: Pick<GatewayContext, 'tenants'>, id: TenantId): boolean {
+  try {
+    return tenantOf(ctx, id) !== undefined;
+  } catch (error) {
+    if (error instanceof RequestRefusedError) return false;
+    throw error;
+  }
+}
+
 /** A tenant that is gone or whose file is wrong is closed, until its operator has seen to it. */
 function tenantOf(ctx: Pick<GatewayContext, 'tenants'>, id: TenantId): Tenant {
   const code = 'gateway.tenant-closed';
