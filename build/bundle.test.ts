@@ -363,3 +363,21 @@ test('a module that exports a variable is refused, because a bundle would keep i
     /^0\n$/,
   );
 });
+
+test('a package that is seldom needed is run when something is first taken from it', async (t) => {
+  const text = await printed(t, {
+    'src/cli/main.ts': `
+import { isMap, LineCounter, parse } from 'yaml';
+async function main() {
+  const loaded = () => process.moduleLoadList.includes('NativeModule process');
+  console.log(loaded(), typeof main);
+  console.log(parse('a: 1').a, new LineCounter() instanceof LineCounter, isMap(1), loaded());
+  const { stringify, default: all } = await import('yaml');
+  console.log(stringify({ b: 2 }).trim(), all.parse('c: 3').c);
+}
+void main();
+`,
+  });
+
+  assert.equal(text, 'false function\n1 true false true\nb: 2 3\n');
+});

@@ -5,6 +5,7 @@ import { build, type BuildOptions } from 'esbuild';
 import { copyAssets, keepDirname } from './bundle/assets.ts';
 import { entrySource } from './bundle/entry.ts';
 import { collectLicenses } from './bundle/licenses.ts';
+import { latePackages } from './bundle/late-packages.ts';
 import { loadBuiltinsLazily } from './bundle/lazy-builtins.ts';
 import { oneFile } from './bundle/one-file.ts';
 import { partsOf } from './bundle/parts.ts';
@@ -82,7 +83,7 @@ function programOptions({ root, outdir, version, commit }: BundleOptions) {
       'import.meta.dirname': '__dirname',
       'import.meta.url': '__importMetaUrl',
     },
-    plugins: [ownRipgrep, keepDirname(path.join(root, 'src'))],
+    plugins: [ownRipgrep, latePackages, keepDirname(path.join(root, 'src'))],
   } as const satisfies BuildOptions;
 }
 

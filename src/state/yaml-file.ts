@@ -4,6 +4,7 @@ import { describeIssues } from './yaml-file/describe-issues.ts';
 import { lineOf } from './yaml-file/line-of.ts';
 import { firstVersion, migrate, type FileVersions } from './yaml-file/migrate.ts';
 import { parseTree, type Tree } from './yaml-file/parse-document.ts';
+import { plainLineOf, readPlain } from './yaml-file/read-plain.ts';
 import { InvalidFileError } from './yaml-file/violation.ts';
 
 export { InvalidFileError, type Violation } from './yaml-file/violation.ts';
@@ -36,6 +37,19 @@ export interface YamlSource {
  */
 export function parseYaml<T>(text: string, schema: z.ZodMiniType<T>, source: string | YamlSource): ParsedYaml<T> {
   const { file, versions = firstVersion } = typeof source === 'string' ? { file: source } : source;
+  return parsePlain(text, schema, versions) ?? parseAny(text, schema, { file, versions });
+}
+
+/** A plain file of the current version, by the schema; any other is left to the reader of all of YAML, as is what to say about it. */
+function parsePlain<T>(text: string, schema: z.ZodMiniType<T>, { current }: FileVersions): ParsedYaml<T> | undefined {
+  const plain = readPlain(text);
+  if (plain === undefined) return undefined;
+  const { version = current } = plain.value as { readonly version?: unknown };
+  const parsed = version === current ? z.safeParse(schema, plain.value) : undefined;
+  return parsed?.success === true ? { value: parsed.data, text, lineOf: (path) => plainLineOf(plain, path) } : undefined;
+}
+
+function parseAny<T>(text: string, schema: z.ZodMiniType<T>, { file, versions }: Required<YamlSource>): ParsedYaml<T> {
   const tree = parseTree(text, file);
   const migratedFrom = isMap(tree.document.contents) ? migrate(tree.document, file, versions) : undefined;
   const parsed = z.safeParse(schema, valueOf(tree, schema, versions), { reportInput: true });
