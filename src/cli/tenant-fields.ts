@@ -4,7 +4,12 @@ import { quotas } from '../contracts/tenant.ts';
 import type { YamlEditor } from '../state/yaml-file.ts';
 
 /** What `tenants set` may change; `state` has commands of its own. */
-const fields: readonly string[] = ['title', 'overQuota', 'weight', ...Object.keys(quotas.shape).map((name) => `quotas.${name}`)];
+const fields: readonly string[] = [
+  'title',
+  'overQuota',
+  'weight',
+  ...Object.keys(quotas.def.getter().shape).map((name) => `quotas.${name}`),
+];
 
 /** An edit of `tenant.yaml`; whether the value is allowed is checked by the file's schema. @throws FixRequestError for an unknown field. */
 export function editOfTenant({ key, value }: { readonly key: string; readonly value: string }): (editor: YamlEditor) => void {

@@ -4,6 +4,7 @@ import { runLimits } from './run.ts';
 import { serveConfig } from './serve-config.ts';
 import { agentSchedule } from './schedule.ts';
 import { sandboxImage } from './sandbox-image.ts';
+import { whenRead } from './when-read.ts';
 
 /**
  * The files a human writes. Every schema is strict: an unknown field is refused. Defaults are the safe choice, so an
@@ -24,40 +25,51 @@ export const clawholdConfig = z.strictObject({
   model: z.optional(modelRef),
   limits: z.optional(z.partial(runLimits)),
   approvals: z.optional(
-    z.strictObject({
-      /** Default a day. */
-      expiresMinutes: z.optional(z.number().check(z.int(), z.positive())),
-      /** Who asked for a run does not answer its questions. Default false: one person may be all there is. */
-      distinctApprover: z.optional(z.boolean()),
-    }),
+    whenRead(() =>
+      z.strictObject({
+        /** Default a day. */
+        expiresMinutes: z.optional(z.number().check(z.int(), z.positive())),
+        /** Who asked for a run does not answer its questions. Default false: one person may be all there is. */
+        distinctApprover: z.optional(z.boolean()),
+      }),
+    ),
   ),
   egress: z.optional(
-    z.strictObject({
-      /** Servers on this machine, as `host:port`: the name is taken for 127.0.0.1, which otherwise nothing reaches. */
-      loopback: z.array(
-        z
-          .string()
-          .check(
-            z.regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+:[1-9][0-9]{0,4}$/, 'must be host:port in lower case'),
-          ),
-      ),
-    }),
+    whenRead(() =>
+      z.strictObject({
+        /** Servers on this machine, as `host:port`: the name is taken for 127.0.0.1, which otherwise nothing reaches. */
+        loopback: z.array(
+          z
+            .string()
+            .check(
+              z.regex(
+                /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+:[1-9][0-9]{0,4}$/,
+                'must be host:port in lower case',
+              ),
+            ),
+        ),
+      }),
+    ),
   ),
   /** How containers are made on this machine. */
   sandbox: z.optional(
-    z.strictObject({
-      /** Default podman. */
-      engine: z.optional(z.enum(['podman', 'docker'])),
-      /** `runsc` is gVisor. */
-      runtime: z.optional(z.enum(['runc', 'runsc'])),
-      image: z.optional(sandboxImage),
-    }),
+    whenRead(() =>
+      z.strictObject({
+        /** Default podman. */
+        engine: z.optional(z.enum(['podman', 'docker'])),
+        /** `runsc` is gVisor. */
+        runtime: z.optional(z.enum(['runc', 'runsc'])),
+        image: z.optional(sandboxImage),
+      }),
+    ),
   ),
   redaction: z.optional(
-    z.strictObject({
-      /** JavaScript regular expressions; the whole match is hidden. */
-      patterns: z.array(z.strictObject({ name, regex: z.string() })),
-    }),
+    whenRead(() =>
+      z.strictObject({
+        /** JavaScript regular expressions; the whole match is hidden. */
+        patterns: z.array(z.strictObject({ name, regex: z.string() })),
+      }),
+    ),
   ),
   /** `clawhold serve`. */
   serve: z.optional(serveConfig),
@@ -152,57 +164,61 @@ export const agentConfig = z.strictObject({
   limits: z.optional(z.partial(runLimits)),
   /** MCP servers by name: each runs in a sandbox of its own, and offers only the tools that a human pinned. */
   mcp: z.optional(
-    z.record(
-      name,
-      z.strictObject({
-        /** Program and arguments; no shell reads them. */
-        command: z.array(z.string()).check(z.minLength(1)),
-        /** Its whole environment; `{{secret:NAME}}` becomes a placeholder, never the secret. */
-        env: z.optional(
-          z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')), z.string()),
-        ),
-        /** Seen, read-only, as /opt/mcp: where its program lies. Relative to the folder that holds `.clawhold`. */
-        folder: z.optional(z.string()),
-        /** Hosts that it may reach. Absent: none. */
-        hosts: z.optional(stringList),
-        /** The weakest sandbox that it may run in; the strictest of all that are named holds. */
-        minimum: z.optional(minimumClass),
-      }),
+    whenRead(() =>
+      z.record(
+        name,
+        z.strictObject({
+          /** Program and arguments; no shell reads them. */
+          command: z.array(z.string()).check(z.minLength(1)),
+          /** Its whole environment; `{{secret:NAME}}` becomes a placeholder, never the secret. */
+          env: z.optional(
+            z.record(z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')), z.string()),
+          ),
+          /** Seen, read-only, as /opt/mcp: where its program lies. Relative to the folder that holds `.clawhold`. */
+          folder: z.optional(z.string()),
+          /** Hosts that it may reach. Absent: none. */
+          hosts: z.optional(stringList),
+          /** The weakest sandbox that it may run in; the strictest of all that are named holds. */
+          minimum: z.optional(minimumClass),
+        }),
+      ),
     ),
   ),
   /** Where its commands run; without a grant of a tool that runs commands it means nothing. */
   sandbox: z.optional(
-    z.strictObject({
-      /** A named driver is used or refused, never replaced. Default `auto`: the strongest that works. */
-      driver: z.optional(z.enum(['auto', 'bwrap', 'oci', 'none'])),
-      minimum: z.optional(minimumClass),
-      /** Default `none`. With hosts, the broker's proxy is the only way out, and it leads to them alone. */
-      network: z.optional(
-        z.union([
-          z.enum(['none']),
+    whenRead(() =>
+      z.strictObject({
+        /** A named driver is used or refused, never replaced. Default `auto`: the strongest that works. */
+        driver: z.optional(z.enum(['auto', 'bwrap', 'oci', 'none'])),
+        minimum: z.optional(minimumClass),
+        /** Default `none`. With hosts, the broker's proxy is the only way out, and it leads to them alone. */
+        network: z.optional(
+          z.union([
+            z.enum(['none']),
+            z.strictObject({
+              hosts: z
+                .array(z.string().check(z.regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$/, 'must be host or host:port, without patterns')))
+                .check(z.minLength(1)),
+              /** Given: traffic is inspected, and only these methods pass. */
+              methods: z.optional(stringList),
+            }),
+          ]),
+        ),
+        image: z.optional(sandboxImage),
+        /** Of all commands of a run together. */
+        limits: z.optional(
           z.strictObject({
-            hosts: z
-              .array(z.string().check(z.regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$/, 'must be host or host:port, without patterns')))
-              .check(z.minLength(1)),
-            /** Given: traffic is inspected, and only these methods pass. */
-            methods: z.optional(stringList),
+            memoryMiB: z.optional(whole),
+            cpus: z.optional(z.number().check(z.positive())),
+            pids: z.optional(whole),
+            openFiles: z.optional(whole),
+            diskMiB: z.optional(whole),
+            outputMiB: z.optional(whole),
+            seconds: z.optional(whole),
           }),
-        ]),
-      ),
-      image: z.optional(sandboxImage),
-      /** Of all commands of a run together. */
-      limits: z.optional(
-        z.strictObject({
-          memoryMiB: z.optional(whole),
-          cpus: z.optional(z.number().check(z.positive())),
-          pids: z.optional(whole),
-          openFiles: z.optional(whole),
-          diskMiB: z.optional(whole),
-          outputMiB: z.optional(whole),
-          seconds: z.optional(whole),
-        }),
-      ),
-    }),
+        ),
+      }),
+    ),
   ),
   /** Its standing task at fixed times; the scheduler of `serve` follows it. */
   schedule: z.optional(agentSchedule),
@@ -214,33 +230,35 @@ export type AgentConfig = z.infer<typeof agentConfig>;
 const effect = z.enum(['read', 'private', 'mutating', 'outside']);
 
 /** `agents/<id>/mcp.yaml`: what the servers of agent.yaml offered when a human looked. Any other is refused. */
-export const mcpPins = z.strictObject({
-  version: z.literal(1),
-  servers: z.record(
-    name,
-    z.strictObject({
-      /** Hash of command, environment and hosts in agent.yaml. */
-      server: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-      /** Offered to the model without starting the server. */
-      tools: z.record(
-        z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/)),
-        z.strictObject({
-          description: z.string(),
-          parameters: z.record(z.string(), z.json()),
-          /** What its calls do; absent: the strictest, private and mutating and outside. */
-          effects: z.optional(z.array(effect)),
-          /** By argument: what it decides; absent: a destination. */
-          args: z.optional(
-            z.record(
-              z.string(),
-              z.strictObject({ role: z.enum(['destination', 'selector', 'content']), kind: z.optional(z.enum(['host', 'text'])) }),
+export const mcpPins = whenRead(() =>
+  z.strictObject({
+    version: z.literal(1),
+    servers: z.record(
+      name,
+      z.strictObject({
+        /** Hash of command, environment and hosts in agent.yaml. */
+        server: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+        /** Offered to the model without starting the server. */
+        tools: z.record(
+          z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/)),
+          z.strictObject({
+            description: z.string(),
+            parameters: z.record(z.string(), z.json()),
+            /** What its calls do; absent: the strictest, private and mutating and outside. */
+            effects: z.optional(z.array(effect)),
+            /** By argument: what it decides; absent: a destination. */
+            args: z.optional(
+              z.record(
+                z.string(),
+                z.strictObject({ role: z.enum(['destination', 'selector', 'content']), kind: z.optional(z.enum(['host', 'text'])) }),
+              ),
             ),
-          ),
-        }),
-      ),
-    }),
-  ),
-});
+          }),
+        ),
+      }),
+    ),
+  }),
+);
 export type McpPins = z.infer<typeof mcpPins>;
 
 /** A rule of a platform or tenant policy: exactly one of allow, ask, deny. */

@@ -1,11 +1,12 @@
 import * as z from 'zod/mini';
+import { whenRead } from './when-read.ts';
 
 /** Every schema here is built on its first use: `agent.yaml` names one, and most agents have no schedule. */
 const name = (): z.ZodMiniString =>
   z.string().check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens'));
 
 /** When a job fires: exactly one of the three. */
-export const scheduleTime = z.lazy(() =>
+export const scheduleTime = whenRead(() =>
   z
     .strictObject({
       /** Five or six fields, or @daily and the like. */
@@ -28,7 +29,7 @@ export const scheduleTime = z.lazy(() =>
 export type ScheduleTime = z.infer<typeof scheduleTime>;
 
 /** Where the output of a run goes. */
-export const notifyTarget = z.lazy(() =>
+export const notifyTarget = whenRead(() =>
   z.union([
     z.strictObject({
       /** https; or http to a server of this machine that `egress.loopback` names. */
@@ -71,11 +72,11 @@ function scheduleFields() {
 }
 
 /** What a schedule of an agent (`agent.yaml`, `schedule:`) says. */
-export const agentSchedule = z.lazy(() => z.strictObject(scheduleFields()));
+export const agentSchedule = whenRead(() => z.strictObject(scheduleFields()));
 export type AgentSchedule = z.infer<typeof agentSchedule>;
 
 /** A job of the scheduler, as it is stored, listed and sent (docs/CONTRACTS.md). */
-export const scheduleJob = z.lazy(() =>
+export const scheduleJob = whenRead(() =>
   z.strictObject({
     ...scheduleFields(),
     id: name(),

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
+import { whenRead } from './when-read.ts';
 
 /** `serve:` in `clawhold.yaml`. Everything has a safe default; an empty object is `clawhold serve` as it comes. Built when it is first used. */
-export const serveConfig = z.lazy(() => makeServeConfig());
+export const serveConfig = whenRead(() => makeServeConfig());
 
 function makeServeConfig() {
   const whole = z.number().check(z.int(), z.positive());

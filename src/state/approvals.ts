@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import type { Approval } from '../contracts/approval.ts';
 import type { AgentId, ApprovalId, RunId, TenantId } from '../contracts/ids.ts';
 import type { Database, SqlValue } from './database.ts';
+import { whenRead } from '../contracts/when-read.ts';
 
 export interface ApprovalFilter {
   /** Default `all`. `open` leaves out what has expired by `nowMs`. */
@@ -34,23 +35,25 @@ export interface Approvals {
   answer(id: ApprovalId, answer: { readonly state: 'approved' | 'denied'; readonly by: string; readonly nowMs: number }): AnswerOutcome;
 }
 
-const rowShape = z.object({
-  id: z.string(),
-  tenant: z.string(),
-  agent: z.string(),
-  run: z.string(),
-  call_id: z.string(),
-  request: z.string(),
-  request_hash: z.string(),
-  target_hash: z.nullable(z.string()),
-  preview: z.nullable(z.string()),
-  decision: z.string(),
-  created_ms: z.int(),
-  expires_ms: z.int(),
-  state: z.enum(['open', 'approved', 'denied', 'expired']),
-  answered_ms: z.nullable(z.int()),
-  answered_by: z.nullable(z.string()),
-});
+const rowShape = whenRead(() =>
+  z.object({
+    id: z.string(),
+    tenant: z.string(),
+    agent: z.string(),
+    run: z.string(),
+    call_id: z.string(),
+    request: z.string(),
+    request_hash: z.string(),
+    target_hash: z.nullable(z.string()),
+    preview: z.nullable(z.string()),
+    decision: z.string(),
+    created_ms: z.int(),
+    expires_ms: z.int(),
+    state: z.enum(['open', 'approved', 'denied', 'expired']),
+    answered_ms: z.nullable(z.int()),
+    answered_by: z.nullable(z.string()),
+  }),
+);
 
 export function openApprovals(database: Database, tenant?: TenantId): Approvals {
   const mine = tenant === undefined ? '' : ' AND tenant = ?';

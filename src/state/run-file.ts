@@ -3,32 +3,35 @@ import { FixRequestError, reasonOf } from '../contracts/errors.ts';
 import { parseAgentId, parseRunId, parseSessionId, parseTenantId } from '../contracts/ids.ts';
 import { runStates } from '../contracts/run.ts';
 import type { RunRow } from './runs.ts';
+import { whenRead } from '../contracts/when-read.ts';
 
 const count = z.int().check(z.nonnegative());
 
 /** `run.json`: the row of a run beside its files, so that the index can be made again. Other fields may stand there too. */
-const shape = z.object({
-  id: z.string(),
-  session: z.string(),
-  tenant: z.string(),
-  agent: z.string(),
-  project: z.optional(z.string()),
-  lane: z.optional(z.string()),
-  state: z.enum(runStates),
-  door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
-  model: z.string(),
-  inputPreview: z.string(),
-  reason: z.string(),
-  createdMs: count,
-  startedMs: z.optional(count),
-  endedMs: z.optional(count),
-  turns: count,
-  toolCalls: count,
-  inputTokens: count,
-  outputTokens: count,
-  costMicroUsd: z.optional(count),
-  owner: z.optional(z.string()),
-});
+const shape = whenRead(() =>
+  z.object({
+    id: z.string(),
+    session: z.string(),
+    tenant: z.string(),
+    agent: z.string(),
+    project: z.optional(z.string()),
+    lane: z.optional(z.string()),
+    state: z.enum(runStates),
+    door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
+    model: z.string(),
+    inputPreview: z.string(),
+    reason: z.string(),
+    createdMs: count,
+    startedMs: z.optional(count),
+    endedMs: z.optional(count),
+    turns: count,
+    toolCalls: count,
+    inputTokens: count,
+    outputTokens: count,
+    costMicroUsd: z.optional(count),
+    owner: z.optional(z.string()),
+  }),
+);
 
 /** The text of `run.json`; `more` adds fields that only people and programs outside read. */
 export function renderRunFile(row: RunRow, more: Readonly<Record<string, unknown>> = {}): string {

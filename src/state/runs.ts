@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import type { AgentId, RunId, SessionId, TaskId, TenantId } from '../contracts/ids.ts';
 import { runStates, type RunItem, type RunState } from '../contracts/run.ts';
 import type { Database, SqlValue } from './database.ts';
+import { whenRead } from '../contracts/when-read.ts';
 
 /** One run as lists show it: an index of what its folder holds, and who works on it. */
 export interface RunRow {
@@ -120,31 +121,33 @@ const columnList = Object.values(columns).join(', ');
 const marks = fields.map(() => '?').join(', ');
 
 const maybeInt = z.nullable(z.int());
-const rowShape = z.object({
-  id: z.string(),
-  session: z.string(),
-  tenant: z.string(),
-  agent: z.string(),
-  project: z.nullable(z.string()),
-  lane: z.nullable(z.string()),
-  state: z.enum(runStates),
-  door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
-  model: z.string(),
-  input_preview: z.string(),
-  reason: z.string(),
-  created_ms: z.int(),
-  started_ms: maybeInt,
-  ended_ms: maybeInt,
-  turns: z.int(),
-  tool_calls: z.int(),
-  input_tokens: z.int(),
-  output_tokens: z.int(),
-  cost_micro_usd: maybeInt,
-  owner: z.nullable(z.string()),
-  fence: maybeInt,
-  task: z.nullable(z.string()),
-  task_fence: maybeInt,
-});
+const rowShape = whenRead(() =>
+  z.object({
+    id: z.string(),
+    session: z.string(),
+    tenant: z.string(),
+    agent: z.string(),
+    project: z.nullable(z.string()),
+    lane: z.nullable(z.string()),
+    state: z.enum(runStates),
+    door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
+    model: z.string(),
+    input_preview: z.string(),
+    reason: z.string(),
+    created_ms: z.int(),
+    started_ms: maybeInt,
+    ended_ms: maybeInt,
+    turns: z.int(),
+    tool_calls: z.int(),
+    input_tokens: z.int(),
+    output_tokens: z.int(),
+    cost_micro_usd: maybeInt,
+    owner: z.nullable(z.string()),
+    fence: maybeInt,
+    task: z.nullable(z.string()),
+    task_fence: maybeInt,
+  }),
+);
 
 export function openRuns(database: Database, tenant?: TenantId): Runs {
   const scope = scopeOf(tenant);

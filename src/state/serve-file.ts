@@ -3,20 +3,23 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import { writeFileAtomic } from './atomic-file.ts';
 import { isClaimed, tryClaim } from './lock.ts';
+import { whenRead } from '../contracts/when-read.ts';
 
 const count = z.number().check(z.int(), z.nonnegative());
 
 /** `<home>/serve.json`: who serves this home, for commands that run beside the server. It holds no secret. */
-export const serveFacts = z.object({
-  pid: z.number().check(z.int(), z.positive()),
-  /** Where the gateway listens, `http://127.0.0.1:8787`. */
-  url: z.string(),
-  startedMs: count,
-  version: z.string(),
-  build: z.optional(z.string()),
-  /** Child processes that execute tasks; absent when the server does it itself. */
-  executorPids: z.optional(z.array(z.number().check(z.int(), z.positive()))),
-});
+export const serveFacts = whenRead(() =>
+  z.object({
+    pid: z.number().check(z.int(), z.positive()),
+    /** Where the gateway listens, `http://127.0.0.1:8787`. */
+    url: z.string(),
+    startedMs: count,
+    version: z.string(),
+    build: z.optional(z.string()),
+    /** Child processes that execute tasks; absent when the server does it itself. */
+    executorPids: z.optional(z.array(z.number().check(z.int(), z.positive()))),
+  }),
+);
 export type ServeFacts = z.infer<typeof serveFacts>;
 
 /** The right to serve a home, held until it is disposed or the process dies. */

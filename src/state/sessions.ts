@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as z from 'zod/mini';
 import type { AgentId, RunId, SessionId, TenantId } from '../contracts/ids.ts';
 import type { Database } from './database.ts';
+import { whenRead } from '../contracts/when-read.ts';
 
 /** A chain of runs of one agent that share a conversation. */
 export interface SessionRow {
@@ -34,7 +35,9 @@ export interface Sessions {
   latest(tenant: TenantId, agent: AgentId): SessionRow | undefined;
 }
 
-const rowShape = z.object({ id: z.string(), tenant: z.string(), agent: z.string(), created_ms: z.int(), last_run: z.nullable(z.string()) });
+const rowShape = whenRead(() =>
+  z.object({ id: z.string(), tenant: z.string(), agent: z.string(), created_ms: z.int(), last_run: z.nullable(z.string()) }),
+);
 
 export function openSessions(database: Database, tenant?: TenantId): Sessions {
   const mine = tenant === undefined ? '' : ' AND tenant = ?';

@@ -5,6 +5,7 @@ import type { Clock } from '../contracts/clock.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import type { Database } from './database.ts';
 import type { Home } from './home.ts';
+import { whenRead } from '../contracts/when-read.ts';
 
 export interface StorageUse {
   readonly bytes: number;
@@ -42,8 +43,8 @@ interface Rest {
   readonly forMs: number;
 }
 
-const dayRow = z.object({ cost_micro_usd: z.int(), requests: z.int() });
-const storageRow = z.object({ bytes: z.int(), measured_ms: z.int() });
+const dayRow = whenRead(() => z.object({ cost_micro_usd: z.int(), requests: z.int() }));
+const storageRow = whenRead(() => z.object({ bytes: z.int(), measured_ms: z.int() }));
 
 export function openUsage({ database, home, clock }: { readonly database: Database; readonly home: Home; readonly clock: Clock }): Usage {
   const ofDay = (tenant: TenantId, nowMs: number): z.infer<typeof dayRow> => {

@@ -66,6 +66,7 @@ function parseAny<T>(text: string, schema: z.ZodMiniType<T>, { file, versions }:
 function valueOf(tree: Tree, schema: z.ZodMiniType, versions: FileVersions): unknown {
   const value: unknown = tree.document.toJS({ maxAliasCount: 0 });
   if (value !== null) return value;
-  const shape = (schema.def as { shape?: Record<string, unknown> }).shape;
+  const { shape, getter } = schema.def as { shape?: Record<string, unknown>; getter?: () => z.ZodMiniType };
+  if (getter !== undefined) return valueOf(tree, getter(), versions);
   return shape !== undefined && 'version' in shape ? { version: versions.current } : {};
 }

@@ -93,12 +93,21 @@ async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promi
 /** Names of the folders that hold an `agent.yaml`, sorted. */
 export async function listAgents(home: Home, tenant: TenantId): Promise<string[]> {
   const folder = path.join(home.tenantDir(tenant), 'agents');
-  const entries = await fs.promises.readdir(folder, { withFileTypes: true }).catch(() => []);
   const names: string[] = [];
-  for (const entry of entries) {
+  for (const entry of entriesOf(folder)) {
     if (entry.isDirectory() && fs.existsSync(path.join(folder, entry.name, 'agent.yaml'))) names.push(entry.name);
   }
   return names.toSorted();
+}
+
+/** Nothing of a folder that cannot be read. In place: `fs.promises` costs 2 ms to load, and agents are few. */
+function entriesOf(folder: string): fs.Dirent[] {
+  try {
+    return fs.readdirSync(folder, { withFileTypes: true });
+  } catch {
+    // silent-ok: a home without agents has no such folder.
+    return [];
+  }
 }
 
 function readFiles(dir: string): Map<string, string> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { agentTemplates } from '../../cli/templates/agent-templates.ts';
+import { chooseTemplate } from '../../cli/make-agent.ts';
 import { builtinPlatformPolicy, builtinTenantPolicy, policyTemplates } from '../../governance/policy-templates.ts';
 import { lineOf } from './line-of.ts';
 import { parseTree } from './parse-document.ts';
@@ -30,7 +30,7 @@ const shipped = [
   builtinPlatformPolicy,
   builtinTenantPolicy,
   ...Object.values(policyTemplates),
-  ...Object.values(agentTemplates).map(({ files }) => files['agent.yaml'] ?? ''),
+  ...['small-box', 'scribe', 'builder', 'scout'].map((name) => chooseTemplate(name).files['agent.yaml'] ?? ''),
 ];
 
 for (const [index, text] of shipped.entries())
