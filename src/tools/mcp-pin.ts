@@ -1,4 +1,5 @@
-import type { AgentConfig, McpPins } from '../contracts/config.ts';
+import type { AgentConfig } from '../contracts/config.ts';
+import type { McpPins } from '../contracts/mcp-pins.ts';
 import type { BoundaryClass } from '../contracts/isolation.ts';
 import { hashJson, type JsonObject, type Sha256 } from '../contracts/json.ts';
 import type { ToolDeclaration } from '../contracts/tool.ts';

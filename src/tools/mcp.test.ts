@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import type { McpPins } from '../contracts/config.ts';
+import type { McpPins } from '../contracts/mcp-pins.ts';
 import type { ToolResult } from '../contracts/tool.ts';
 import { describeMcpTools, openMcpTools, probeMcpServer, type McpOptions, type McpTools, type StartMcp } from './mcp.ts';
 import { secretFree, startMcpInSandbox } from './mcp-in-sandbox.ts';

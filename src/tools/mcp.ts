@@ -1,4 +1,4 @@
-import type { McpPins } from '../contracts/config.ts';
+import type { McpPins } from '../contracts/mcp-pins.ts';
 import { reasonOf } from '../contracts/errors.ts';
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Tool, ToolDeclaration, ToolResult } from '../contracts/tool.ts';

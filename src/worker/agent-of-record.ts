@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { agentConfig, mcpPins } from '../contracts/config.ts';
+import { agentConfig } from '../contracts/config.ts';
+import { mcpPins } from '../contracts/mcp-pins.ts';
 import type { JournalEntry } from '../contracts/journal.ts';
 import type { LoadedAgent } from './load-agent.ts';
 import type { WorkerContext } from './worker-context.ts';

@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
-import { agentConfig, mcpPins, type AgentConfig, type McpPins } from '../contracts/config.ts';
+import { agentConfig, type AgentConfig } from '../contracts/config.ts';
+import { mcpPins, type McpPins } from '../contracts/mcp-pins.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import { forgetful, type Memo } from '../contracts/memo.ts';

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { mcpPins, type McpPins } from '../../contracts/config.ts';
+import { mcpPins, type McpPins } from '../../contracts/mcp-pins.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { makeVisible } from '../../governance/visible.ts';
 import type { ListedTool, McpServer, PinDifference } from '../../tools/mcp-pin.ts';

@@ -210,7 +210,7 @@ test('a text that is plain is read as the package reads it, whatever it is made 
   );
 });
 
-const value = fc.oneof(
+const written = fc.oneof(
   word,
   fc.constantFrom(
     '',
@@ -235,9 +235,9 @@ const line = fc
     indent: fc.constantFrom('', '', '', '  ', '  ', '    ', ' ', '      '),
     start: fc.constantFrom('', '', '', '- ', '-  '),
     key: fc.constantFrom('a: ', 'b: ', 'c:  ', 'd: ', 'e:', 'f.g: ', 'h:', '', 'null: ', '# '),
-    value,
+    text: written,
   })
-  .map(({ indent, start, key, value: text }) => `${indent}${start}${key}${text}`);
+  .map(({ indent, start, key, text }) => `${indent}${start}${key}${text}`);
 
 test('lines in any order and column are read as the package reads them', () => {
   let plain = 0;

@@ -128,10 +128,10 @@ function newMapping(): Mapping {
 }
 
 /** YAML takes some words for something else than text, also as keys. */
-const words = /^(?:null|true|false)$/i;
+const reserved = /^(?:null|true|false)$/i;
 
 function isFreeKey(key: string, { parts }: Mapping): boolean {
-  return key !== '' && key !== '__proto__' && !words.test(key) && !parts.has(key);
+  return key !== '' && key !== '__proto__' && !reserved.test(key) && !parts.has(key);
 }
 
 function addEntry({ value, parts }: Mapping, key: string, part: PlainPart): void {
@@ -160,7 +160,7 @@ function readWords(text: string, line: number): Plain | typeof more {
 function scalar(text: string, line: number): Plain | typeof more {
   if (text === 'true' || text === 'false') return { value: text === 'true', line };
   if (/^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$/.test(text)) return { value: Number(text), line };
-  return words.test(text) || /^[0-9]/.test(text) ? more : { value: text, line };
+  return reserved.test(text) || /^[0-9]/.test(text) ? more : { value: text, line };
 }
 
 interface Cursor {
