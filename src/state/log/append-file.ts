@@ -162,7 +162,7 @@ export class AppendFile implements AsyncDisposable {
     const start = nowMs();
     const finish = (error: Error | null): void => {
       this.#syncMs = nowMs() - start;
-      void this.#finish(waiters, { error, bytes });
+      this.#finish(waiters, { error, bytes });
     };
     this.#crowd = waiters.length > 1 ? lonelyLines : Math.max(0, this.#crowd - 1);
     if (!this.#lonelyInPlace || this.#crowd > 0 || this.#syncMs > fastSyncMs) {
@@ -178,17 +178,18 @@ export class AppendFile implements AsyncDisposable {
     finish(null);
   }
 
-  async #finish(waiters: readonly Waiter[], result: { readonly error: Error | null; readonly bytes: number }): Promise<void> {
-    let { error } = result;
-    try {
-      // Awaited only while there is something to wait for: acknowledging a line costs no promise job more than it must.
-      if (this.#ready !== undefined) await this.#ready;
+  /** Awaits only while there is something to wait for: acknowledging a line costs no promise more than it must. */
+  #finish(waiters: readonly Waiter[], result: { readonly error: Error | null; readonly bytes: number }): void {
+    const done = (late?: Error): void => {
+      const error = result.error ?? late;
+      if (error === undefined) this.#durableBytes += result.bytes;
+      this.#settle(waiters, error);
+    };
+    if (this.#ready === undefined) return done();
+    this.#ready.then(() => {
       this.#ready = undefined;
-    } catch (late) {
-      error ??= late as Error;
-    }
-    if (error === null) this.#durableBytes += result.bytes;
-    this.#settle(waiters, error ?? undefined);
+      done();
+    }, done);
   }
 
   #rotated(): OpenedFile {
