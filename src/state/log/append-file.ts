@@ -46,6 +46,11 @@ const turnMs = 5;
 /** So many lone lines in a row show that there is one appender only. */
 const lonelyLines = 16;
 
+interface SyncResult {
+  readonly error: Error | null;
+  readonly bytes: number;
+}
+
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -178,18 +183,23 @@ export class AppendFile implements AsyncDisposable {
     finish(null);
   }
 
-  /** Awaits only while there is something to wait for: acknowledging a line costs no promise more than it must. */
-  #finish(waiters: readonly Waiter[], result: { readonly error: Error | null; readonly bytes: number }): void {
-    const done = (late?: Error): void => {
-      const error = result.error ?? late;
-      if (error === undefined) this.#durableBytes += result.bytes;
-      this.#settle(waiters, error);
-    };
-    if (this.#ready === undefined) return done();
-    this.#ready.then(() => {
+  /** Acknowledging a line costs no promise more than it must: only the first waits for what there is to wait for. */
+  #finish(waiters: readonly Waiter[], { error, bytes }: SyncResult): void {
+    if (this.#ready !== undefined) return void this.#finishWhenReady(this.#ready, waiters, { error, bytes });
+    if (error === null) this.#durableBytes += bytes;
+    this.#settle(waiters, error ?? undefined);
+  }
+
+  async #finishWhenReady(ready: Promise<void>, waiters: readonly Waiter[], result: SyncResult): Promise<void> {
+    let { error } = result;
+    try {
+      await ready;
       this.#ready = undefined;
-      done();
-    }, done);
+    } catch (late) {
+      error ??= late as Error;
+    }
+    if (error === null) this.#durableBytes += result.bytes;
+    this.#settle(waiters, error ?? undefined);
   }
 
   #rotated(): OpenedFile {
