@@ -113,7 +113,7 @@ async function runningAndWarm(driver: SandboxDriver): Promise<void> {
   }
   row(`${driver.name}: command in a running sandbox`, commands);
   await sandbox.stop();
-  await using pool = openPool({ maxWarm: 2, maxMemoryBytes: 2 ** 30, maxAgeMs: 600_000, now: () => Date.now() });
+  await using pool = openPool({ bounds: () => ({ maxWarm: 2, maxMemoryBytes: 2 ** 30, maxAgeMs: 600_000 }), now: () => Date.now() });
   const acquired: number[] = [];
   const first: number[] = [];
   for (let i = 0; i < Math.min(rounds, 20); i += 1) {

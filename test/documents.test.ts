@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { generatedParts, withPart } from '../build/generated-docs.ts';
 import { agentConfig, clawholdConfig, defaultLimits, llmConfig, policyFile } from '../src/contracts/config.ts';
 import { mcpPins } from '../src/contracts/mcp-pins.ts';
+import { defaultPool } from '../src/cli/open-sandbox-pool.ts';
 import { brokerPolicy } from '../src/contracts/broker-config.ts';
 import { ledgerEvents } from '../src/contracts/ledger.ts';
 import { tenantConfig } from '../src/contracts/tenant.ts';
@@ -45,6 +46,14 @@ test('docs/CONFIG.md names the default limits that the program uses', () => {
 
   for (const [name, value] of Object.entries(defaultLimits)) {
     assert.equal(rows.find(([field]) => field === `limits.${name}`)?.[2], String(value));
+  }
+});
+
+test('docs/CONFIG.md names the default bounds of warm sandboxes that the program uses', () => {
+  const rows = tableRows(sectionOf(read('docs/CONFIG.md'), 'clawhold.yaml'));
+
+  for (const [name, value] of Object.entries(defaultPool)) {
+    assert.equal(rows.find(([field]) => field === `sandbox.pool.${name}`)?.[2], String(value));
   }
 });
 

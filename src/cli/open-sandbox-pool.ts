@@ -1,15 +1,12 @@
 import { systemClock } from '../contracts/clock.ts';
-import { openPool, type SandboxPool } from '../sandbox/pool.ts';
+import type { SandboxPoolSettings } from '../contracts/sandbox-pool.ts';
+import { openPool, type PoolBounds, type SandboxPool } from '../sandbox/pool.ts';
 import { poolDriver } from '../sandbox/pool-driver.ts';
 import { openSandboxes, type OpenSandboxesOptions, type Sandboxes } from './sandboxes.ts';
 
 export interface SandboxPoolOptions {
-  /** Warm sandboxes at most; 0: none. Default 4. */
-  readonly maxWarm?: number;
-  /** Memory of all of them together. Default 128 MiB. */
-  readonly maxMemoryMiB?: number;
-  /** Default 300. */
-  readonly maxAgeSeconds?: number;
+  /** `sandbox.pool` of clawhold.yaml, asked for each time: after a reload the new bounds hold. */
+  readonly settings?: () => SandboxPoolSettings | undefined;
   /** A warm-up that failed; the next run starts its own sandbox and has the reason. */
   readonly onWarmFailed?: (error: unknown) => void;
 }
@@ -33,9 +30,9 @@ function nowMs(): number {
 }
 
 export function openSandboxPool(options: SandboxPoolOptions = {}): SandboxesOfProcess {
-  const { maxWarm = 4, maxMemoryMiB = 128, maxAgeSeconds = 300, onWarmFailed } = options;
-  const bounds = { maxWarm, maxMemoryBytes: maxMemoryMiB * 2 ** 20, maxAgeMs: maxAgeSeconds * 1000 };
-  const pool = openPool({ ...bounds, now: nowMs, ...(onWarmFailed === undefined ? {} : { onWarmFailed }) });
+  const { onWarmFailed } = options;
+  const bounds = (): PoolBounds => boundsOf(options.settings?.());
+  const pool = openPool({ bounds, now: nowMs, ...(onWarmFailed === undefined ? {} : { onWarmFailed }) });
   const opened = new Map<string, Promise<Sandboxes>>();
   return {
     async open(asked) {
@@ -54,6 +51,18 @@ export function openSandboxPool(options: SandboxPoolOptions = {}): SandboxesOfPr
       opened.clear();
     },
   };
+}
+
+/** docs/CONFIG.md names the defaults. */
+export const defaultPool: { readonly size: number; readonly memoryMiB: number; readonly seconds: number } = {
+  size: 4,
+  memoryMiB: 128,
+  seconds: 300,
+};
+
+function boundsOf(settings: SandboxPoolSettings | undefined): PoolBounds {
+  const { size = defaultPool.size, memoryMiB = defaultPool.memoryMiB, seconds = defaultPool.seconds } = settings ?? {};
+  return { maxWarm: size, maxMemoryBytes: memoryMiB * 2 ** 20, maxAgeMs: seconds * 1000 };
 }
 
 async function openShared(pool: SandboxPool, asked: OpenSandboxesOptions): Promise<Sandboxes> {

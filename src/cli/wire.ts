@@ -129,7 +129,7 @@ interface ToolWorld {
 }
 
 async function ownPool(): Promise<SandboxesOfProcess> {
-  return (await import('./open-sandbox-pool.ts')).openSandboxPool({ maxWarm: 0 });
+  return (await import('./open-sandbox-pool.ts')).openSandboxPool({ settings: () => ({ size: 0 }) });
 }
 
 /** Tools and the sandbox of their commands: only tools that were opened with a sandbox run any. */

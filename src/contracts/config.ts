@@ -4,6 +4,7 @@ import { runLimits } from './run.ts';
 import { serveConfig } from './serve-config.ts';
 import { agentSchedule } from './schedule.ts';
 import { sandboxImage } from './sandbox-image.ts';
+import { sandboxPool } from './sandbox-pool.ts';
 import { whenRead } from './when-read.ts';
 
 /**
@@ -60,6 +61,8 @@ export const clawholdConfig = z.strictObject({
         /** `runsc` is gVisor. */
         runtime: z.optional(z.enum(['runc', 'runsc'])),
         image: z.optional(sandboxImage),
+        /** Sandboxes that a process for many runs starts ahead. */
+        pool: z.optional(sandboxPool),
       }),
     ),
   ),

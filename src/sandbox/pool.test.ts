@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openNone } from './none.ts';
 import { poolDriver } from './pool-driver.ts';
-import { openPool, type PoolOptions, type SandboxPool } from './pool.ts';
+import { openPool, type PoolBounds, type PoolOptions, type SandboxPool } from './pool.ts';
 import type { Sandbox, SandboxDriver, SandboxSpec } from './sandbox.ts';
 
 const spec: SandboxSpec = { label: 'run-1', workspace: '/w', limits: { pids: 5 }, network: 'none' };
@@ -41,8 +41,9 @@ interface TestPool extends AsyncDisposable {
   count(): number;
 }
 
-function pool(driver: SandboxDriver, change: Partial<PoolOptions> = {}): TestPool {
-  const opened = openPool({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100_000, refillAfterMs: 1, now: () => 0, ...change });
+function pool(driver: SandboxDriver, change: Partial<PoolBounds & PoolOptions> = {}): TestPool {
+  const { maxWarm = 2, maxMemoryBytes = 1000, maxAgeMs = 100_000, ...other } = change;
+  const opened = openPool({ bounds: () => ({ maxWarm, maxMemoryBytes, maxAgeMs }), refillAfterMs: 1, now: () => 0, ...other });
   return {
     acquire: async (asked) => await opened.acquire(driver, asked),
     warm: async (asked) => await opened.warm(driver, asked),
@@ -115,6 +116,20 @@ test('number and memory bound what is warm; the oldest goes first', async () => 
   assert.equal(byMemory.count(), 1);
 });
 
+test('bounds that were lowered hold from the next start on, and 0 warms nothing', async () => {
+  const driver = countingDriver();
+  const bounds = { maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100_000 };
+  await using warm = openPool({ bounds: () => bounds, refillAfterMs: 1, now: () => 0 });
+  for (const workspace of ['/a', '/b']) await warm.warm(driver, { ...spec, workspace });
+  assert.equal(warm.warmCount, 2);
+
+  bounds.maxWarm = 0;
+  const { warm: isWarm } = await warm.acquire(driver, { ...spec, workspace: '/b' });
+  await settle();
+
+  assert.deepEqual([isWarm, warm.warmCount, driver.started.length], [false, 0, 3]);
+});
+
 test('closing stops everything that is warm, also what is being started', async () => {
   const driver = countingDriver();
   const warm = pool(driver);
@@ -153,7 +168,8 @@ test('the next is not started while the one that was handed out gets its first c
 
 test('a driver of a pool takes warm ones only for a spec that will be asked for again', async () => {
   const driver = countingDriver();
-  const opened = openPool({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100_000, refillAfterMs: 1, now: () => 0 });
+  const bounds = { maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 100_000 };
+  const opened = openPool({ bounds: () => bounds, refillAfterMs: 1, now: () => 0 });
   await using warm = opened;
   const pooled = poolDriver({ driver, pool: opened, probeMs: 1000, now: () => 0 });
 
@@ -182,7 +198,7 @@ test('a driver of a pool is probed again after a while, and at once when it did 
         : { works: false, ...about, reason: 'it is broken', remedy: 'Repair it' },
     );
   };
-  await using opened = openPool({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 1000, now: () => 0 });
+  await using opened = openPool({ bounds: () => ({ maxWarm: 2, maxMemoryBytes: 1000, maxAgeMs: 1000 }), now: () => 0 });
   const pooled = poolDriver({ driver: { ...driver, probe }, pool: opened, probeMs: 100, now: () => nowMs });
 
   const before = [(await pooled.probe()).works, (await pooled.probe()).works];

@@ -1,13 +1,18 @@
 import { SandboxRequestError } from './sandbox-error.ts';
 import type { Sandbox, SandboxDriver, SandboxSpec, StartOptions } from './sandbox.ts';
 
-export interface PoolOptions {
+export interface PoolBounds {
   /** Warm sandboxes at most, of all drivers and specs. 0 switches warming off. */
   readonly maxWarm: number;
   /** Memory of all warm ones together at most, by what their drivers say an idle one costs. */
   readonly maxMemoryBytes: number;
   /** A warm one that is older is stopped, not used. */
   readonly maxAgeMs: number;
+}
+
+export interface PoolOptions {
+  /** Asked for each time they matter; what waits longer than they allow now is gone at the next start or warm-up at the latest. */
+  readonly bounds: () => PoolBounds;
   /** How long after one was handed out the next is started: not while whoever got it starts a command in it. Default 200 ms. */
   readonly refillAfterMs?: number;
   /** Milliseconds since the epoch. */
@@ -64,6 +69,7 @@ class Pool implements SandboxPool {
 
   async acquire(driver: SandboxDriver, spec: SandboxSpec, how?: StartOptions): ReturnType<SandboxPool['acquire']> {
     if (this.#isClosed) throw new SandboxRequestError('No sandbox was handed out', 'The pool is closed', 'Open another');
+    this.#shrink();
     const found = await this.#take(driver, keyOf(spec));
     const sandbox = found ?? (await driver.start(spec, how));
     this.#refillLater(driver, spec);
@@ -71,14 +77,19 @@ class Pool implements SandboxPool {
   }
 
   async warm(driver: SandboxDriver, spec: SandboxSpec): Promise<void> {
-    if (this.#isClosed || !fits([{ driver }], this.#options)) return;
+    if (this.#isClosed || !fits([{ driver }], this.#options.bounds())) return;
     const sandbox = await driver.start({ ...spec, label: 'warm' });
     if (this.#isClosed) return await sandbox.stop();
-    const timer = setTimeout(() => this.#discard(entry), this.#options.maxAgeMs);
+    const timer = setTimeout(() => this.#discard(entry), this.#options.bounds().maxAgeMs);
     timer.unref();
     const entry: Warm = { driver, key: keyOf(spec), sandbox, sinceMs: this.#options.now(), timer };
     this.#warm.push(entry);
-    for (let [oldest] = this.#warm; oldest !== undefined && !fits(this.#warm, this.#options); [oldest] = this.#warm) this.#discard(oldest);
+    this.#shrink();
+  }
+
+  #shrink(): void {
+    const bounds = this.#options.bounds();
+    for (let [oldest] = this.#warm; oldest !== undefined && !fits(this.#warm, bounds); [oldest] = this.#warm) this.#discard(oldest);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,14 +103,14 @@ class Pool implements SandboxPool {
     const found = this.#warm.find((entry) => entry.driver === driver && entry.key === key);
     if (found === undefined) return undefined;
     this.#remove(found);
-    const isYoung = this.#options.now() - found.sinceMs <= this.#options.maxAgeMs;
+    const isYoung = this.#options.now() - found.sinceMs <= this.#options.bounds().maxAgeMs;
     if (isYoung && (await found.sandbox.isFresh())) return found.sandbox;
     this.#inBackground(found.sandbox.stop());
     return await this.#take(driver, key);
   }
 
   #refillLater(driver: SandboxDriver, spec: SandboxSpec): void {
-    if (this.#isClosed || !fits([{ driver }], this.#options)) return;
+    if (this.#isClosed || !fits([{ driver }], this.#options.bounds())) return;
     const timer = setTimeout(() => {
       this.#refills.delete(timer);
       this.#inBackground(this.warm(driver, spec));
@@ -124,7 +135,7 @@ class Pool implements SandboxPool {
   }
 }
 
-function fits(entries: readonly Pick<Warm, 'driver'>[], { maxWarm, maxMemoryBytes }: PoolOptions): boolean {
+function fits(entries: readonly Pick<Warm, 'driver'>[], { maxWarm, maxMemoryBytes }: PoolBounds): boolean {
   const sizes = entries.map(({ driver }) => driver.capabilities.idleMemoryBytes);
   if (sizes.includes(0)) return false;
   return entries.length <= maxWarm && sizes.reduce((sum, bytes) => sum + bytes, 0) <= maxMemoryBytes;

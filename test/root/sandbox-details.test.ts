@@ -122,7 +122,7 @@ test('a warm sandbox is used once, and not after a repository appeared in its wo
   const workspace = newWorkspace(owner, '/bin/true');
   t.after(() => rmSync(workspace, { recursive: true, force: true }));
   const driver = openBwrap({ runtimeDir: path.join(folder, 'runtime') });
-  await using pool = openPool({ maxWarm: 1, maxMemoryBytes: 2 ** 30, maxAgeMs: 60_000, now: () => Date.now() });
+  await using pool = openPool({ bounds: () => ({ maxWarm: 1, maxMemoryBytes: 2 ** 30, maxAgeMs: 60_000 }), now: () => Date.now() });
   const spec = { label: 'pool', workspace, limits: {}, network: 'none' as const };
   await pool.warm(driver, spec);
 

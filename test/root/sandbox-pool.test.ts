@@ -62,7 +62,7 @@ function sandboxesOf(story: ShellStory): string[] {
 test('runs of one process get sandboxes that were started ahead, each its own, and closing leaves nothing', { skip }, async () => {
   await using story = newShellStory({ agentYaml, owner });
   fs.writeFileSync(path.join(story.one.home, 'clawhold.yaml'), 'version: 1\nmodel: test/command\n');
-  const pool = openSandboxPool({ maxWarm: 2, maxAgeSeconds: 60 });
+  const pool = openSandboxPool({ settings: () => ({ size: 2, seconds: 60 }) });
   const app = wire({ env: story.one.env, cwd: story.one.root, sandboxPool: pool });
   const worker = await app.worker({ emit: () => {}, surface: 'deny' });
   const ahead = async (): Promise<string> => {
@@ -92,7 +92,7 @@ test('what a person changes in a workspace while a sandbox waits for its run is 
   fs.writeFileSync(path.join(story.one.home, 'clawhold.yaml'), 'version: 1\nmodel: test/command\n');
   const hook = path.join(story.one.workspace, 'sub/.git/hooks/pre-commit');
   {
-    await using pool = openSandboxPool({ maxWarm: 2, maxAgeSeconds: 60 });
+    await using pool = openSandboxPool({ settings: () => ({ size: 2, seconds: 60 }) });
     await using app = wire({ env: story.one.env, cwd: story.one.root, sandboxPool: pool });
     const worker = await app.worker({ emit: () => {}, surface: 'deny' });
     await run(worker, 'echo one');

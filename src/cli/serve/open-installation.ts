@@ -52,7 +52,7 @@ export async function openInstallation(first: App): Promise<Installation> {
   const followers: Followers = {};
   const ledgerOf = openLedgers(stack, ledgerOptions(first, home, followers));
   const tenants = openTenants(home);
-  const sandboxPool = stack.use(openSandboxPool());
+  const sandboxPool = stack.use(openSandboxPool({ settings: () => current.config.sandbox?.pool }));
   const appFor = appMaker(first, { database, ledgerOf, sandboxPool, followers });
   let current = await readGeneration(appFor);
   const appOf = (tenant: TenantId): App => {
