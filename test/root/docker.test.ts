@@ -34,6 +34,7 @@ const options = { runtimeDir, engine: 'docker', host: daemon?.host ?? '' } as co
 const open = () => openOci({ ...options, ...(image === undefined ? {} : { image }) });
 
 sandboxConformance({ title: 'docker, workspace of a user', runtimeDir, open, owner: 12_345, skip });
+sandboxConformance({ title: 'docker, workspace of root', runtimeDir, open, owner: undefined, skip });
 
 test('an agent builds and tests a project in a container of docker, and nothing of it is left', { skip: skip ?? false }, async () => {
   assert.ok(image !== undefined);
