@@ -1,9 +1,13 @@
 import { reasonOf } from '../contracts/errors.ts';
 import { type CgroupPlaces, findCgroups, readCgroupSource } from './host/find-cgroups.ts';
 import { checkLimits } from './host/check-limits.ts';
+import { makeBlank, type MakeBlankContext } from './bwrap/blank.ts';
+import { newBlankStock } from './bwrap/blank-stock.ts';
 import { findLeakedFds } from './bwrap/cover-leaked-fds.ts';
 import { type Bwrap, findBwrap } from './bwrap/find-bwrap.ts';
 import { prepareKit } from './bwrap/kit.ts';
+import { prepareFilter } from './bwrap/prepare-filter.ts';
+import { machineMounts } from './bwrap/profile.ts';
 import { startBwrap, type StartBwrapContext } from './bwrap/start-bwrap.ts';
 import { openDriver } from './live/open-driver.ts';
 import type { PrepareContext } from './live/prepare-sandbox.ts';
@@ -51,6 +55,7 @@ export function openBwrap(options: BwrapOptions): SandboxDriver {
     canaryMs: 5000,
     remedy: 'Allow unprivileged user namespaces for bwrap and install bubblewrap 0.8 or newer.',
     ready: async (prepare) => await getReady(options, prepare),
+    close: async ({ blanks }) => await blanks.close(),
     start: async (ready, spec, signal) => {
       refuseImage(spec);
       checkLimits('bwrap', spec.limits, enforcementsOf(ready.cgroups));
@@ -68,14 +73,20 @@ export function openBwrap(options: BwrapOptions): SandboxDriver {
 async function getReady(options: BwrapOptions, prepare: PrepareContext): Promise<StartBwrapContext> {
   const machine = process.arch;
   if (machine !== 'x64' && machine !== 'arm64') throw unavailable(`there is no system call list for ${machine}`, 'Choose another driver');
-  return {
+  const kit = await prepareKit(options.runtimeDir);
+  const forBlanks: MakeBlankContext = {
     prepare,
-    startMs: options.startMs ?? 10_000,
     bwrap: await findOrExplain(options.executable),
-    kit: await prepareKit(options.runtimeDir),
     cgroups: findCgroups(readCgroupSource()),
     leakedFds: findLeakedFds(),
-    filter: options.filter ?? encodeFilter(buildFilter(machine)),
+    filterFile: await prepareFilter(options.runtimeDir, options.filter ?? encodeFilter(buildFilter(machine))),
+  };
+  return {
+    ...forBlanks,
+    startMs: options.startMs ?? 10_000,
+    kit,
+    machine: machineMounts(kit),
+    blanks: newBlankStock({ make: async (user) => makeBlank(forBlanks, { user, label: 'ahead', ahead: true }) }),
     ...(options.editArgs === undefined ? {} : { editArgs: options.editArgs }),
   };
 }

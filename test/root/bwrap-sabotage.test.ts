@@ -113,8 +113,7 @@ test('with a folder of the host mounted, its files are seen: the attack on host 
 
 test('a supervisor whose shell is readable can be looked into by commands', { skip }, async (t) => {
   const { sandbox } = await weakened(t, {
-    editArgs: (args) =>
-      args.map((arg, index) => (args[index + 1] === '/run/clawhold/sh' && args[index - 1] === '--ro-bind' ? '/bin/sh' : arg)),
+    editArgs: (args) => args.toSpliced(args.indexOf('/run/clawhold/programs') + 1, 0, '--ro-bind', '/bin/sh', '/run/clawhold/programs/sh'),
   });
 
   assert.equal((await sandbox.exec(['sh', '-c', 'ls /proc/2/fd/8'])).exitCode, 0);
@@ -163,11 +162,14 @@ test('a first process that did not put itself under the limits is found out, and
   const workspace = newWorkspace(owner, attacks);
   t.after(() => rmSync(workspace, { recursive: true }));
   const spec = { label: 'sabotage', workspace, limits: {}, network: 'none' as const };
-  const withDoors = (doors: string) => openBwrap({ runtimeDir, editArgs: (args) => args.with(-1, doors) }).start(spec);
+  const withCeilings = (ceilings: string) =>
+    openBwrap({ runtimeDir, editArgs: (args) => args.with(args.indexOf('_ceilings') + 1, ceilings) }).start(spec);
 
-  await assert.rejects(withDoors(''), /is not under its limits/);
-  await assert.rejects(withDoors('0'), /is not under its limits/);
-  await assert.rejects(withDoors('7'), SandboxUnavailableError);
+  await assert.rejects(withCeilings('- - - - none'), /is not under its limits/);
+  await assert.rejects(withCeilings('- - - - 0'), /is not under its limits/);
+  await assert.rejects(withCeilings('- - - - 7'), SandboxUnavailableError);
+  await assert.rejects(withCeilings('- - - -'), SandboxUnavailableError);
+  await assert.rejects(withCeilings(''), SandboxUnavailableError);
   assert.equal(existsSync(path.join(workspace, '.clawhold')), false);
 });
 

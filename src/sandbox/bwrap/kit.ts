@@ -6,6 +6,8 @@ import { supervisorScript } from '../channel/supervisor.ts';
 /** Files that every sandbox of a runtime folder mounts. */
 export interface Kit {
   readonly folder: string;
+  /** Shown as `/run/clawhold/programs`: shell and supervisor. */
+  readonly programs: string;
   /** Not readable for anybody but root: a process that runs it cannot be looked into by commands of the same user. */
   readonly shell: string;
   readonly supervisor: string;
@@ -46,7 +48,7 @@ export async function prepareKit(runtimeDir: string): Promise<Kit> {
   const hostShell = await realpath('/bin/sh');
   const shellStats = await stat(hostShell);
   const changed = await Promise.all(etcCopies.map(async (name) => (await stat(`/etc/${name}`).catch(() => undefined))?.mtimeMs));
-  const parts = [supervisorScript, etcFiles, etcCopies, changed, hostShell, shellStats.size, shellStats.mtimeMs];
+  const parts = ['programs', supervisorScript, etcFiles, etcCopies, changed, hostShell, shellStats.size, shellStats.mtimeMs];
   const version = hash('sha256', JSON.stringify(parts)).slice(0, 16);
   const folder = path.join(runtimeDir, `kit-${version}`);
   const kit = describeKit(folder);
@@ -58,8 +60,9 @@ function describeKit(folder: string): Kit {
   const at = (name: string): string => path.join(folder, name);
   return {
     folder,
-    shell: at('sh'),
-    supervisor: at('supervisor'),
+    programs: at('programs'),
+    shell: at('programs/sh'),
+    supervisor: at('programs/supervisor'),
     emptyFile: at('empty-file'),
     emptyFolder: at('empty-folder'),
     etc: at('etc'),
@@ -70,9 +73,11 @@ async function makeKit(kit: Kit, hostShell: string): Promise<void> {
   const draft = describeKit(`${kit.folder}.${randomBytes(6).toString('hex')}`);
   await mkdir(draft.folder);
   await chmod(draft.folder, 0o711);
+  await mkdir(draft.programs);
   await copyFile(hostShell, draft.shell);
   await chmod(draft.shell, 0o111);
   await writeReadable(draft.supervisor, supervisorScript);
+  await chmod(draft.programs, 0o555);
   await writeReadable(draft.emptyFile, '');
   await mkdir(draft.emptyFolder);
   await chmod(draft.emptyFolder, 0o555);

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { egressInside, type SandboxSpec, workspaceInside } from '../sandbox.ts';
-import { supervisorArgs } from '../channel/supervisor.ts';
+import { doorFds, supervisorArgs } from '../channel/supervisor.ts';
 import type { MaskMount } from '../workspace/plan-masks.ts';
 import type { Kit } from './kit.ts';
 
@@ -14,42 +14,49 @@ export interface ProfileInput {
   readonly features: ReadonlySet<string>;
   /** `ulimit -u` holds the number of processes, where no cgroup does. */
   readonly processesByRlimit: boolean;
-  /** Descriptors of the resource groups' doors. */
-  readonly doors: readonly number[];
+  /** How many resource groups the supervisor enters. */
+  readonly doors: number;
+  /** What machine and bwrap decide, by `machineMounts`. */
+  readonly machine: MachineMounts;
 }
 
 /** Descriptors of the bwrap process itself; those below are the supervisor's. */
-export const bwrapFds = { args: 10, seccomp: 11, info: 12 } as const;
+export const bwrapFds = { args: 10, seccomp: 11 } as const;
+
+/** The same for every sandbox: what it runs, and with which limits, it is told by its options. */
+export const bwrapCommand: readonly string[] = ['/run/clawhold/programs/sh', '/run/clawhold/programs/supervisor', 'environment'];
 
 const privateBytes = 268_435_456;
 
-/** The command line of one sandbox, complete: what `sandbox explain` prints and what is started. */
+/** The options of one sandbox, complete. They travel by a pipe, since the process is started before they are known. */
 export function bwrapArgs(input: ProfileInput): string[] {
-  const { spec } = input;
+  const { spec, machine } = input;
   const isolation = '--unshare-all --unshare-user --die-with-parent --new-session --as-pid-1';
   const identity = '--uid 1000 --gid 1000 --hostname sandbox --cap-drop ALL --clearenv';
-  const fds = `--seccomp ${bwrapFds.seccomp} --info-fd ${bwrapFds.info}`;
   return [
     ...words(`${isolation}${input.features.has('disable-userns') ? ' --disable-userns' : ''} ${identity}`),
-    ...systemMounts(),
+    ...machine.system,
     ...bind('--ro-bind', input.kit.etc, '/etc'),
-    ...procMounts(input.kit),
+    ...machine.proc,
     ...privateMounts(input),
-    ...bind('--ro-bind', input.kit.shell, '/run/clawhold/sh'),
-    ...bind('--ro-bind', input.kit.supervisor, '/run/clawhold/supervisor'),
+    ...bind('--ro-bind', input.kit.programs, '/run/clawhold/programs'),
     ...(spec.readOnly ?? []).flatMap(({ host, inside }) => bind('--ro-bind', host, inside)),
     ...bind('--bind', input.workspaceFolder, workspaceInside),
     ...input.masks.flatMap((mask) => maskMount(input, mask)),
     ...(spec.network === 'none' ? [] : bind('--ro-bind', spec.network.egressSocketDir, egressInside)),
-    ...words(`--remount-ro /dev --remount-ro / --chdir / ${fds} -- /run/clawhold/sh /run/clawhold/supervisor`),
-    ...supervisorArgs({
-      doors: input.doors,
-      ...(spec.limits.openFiles === undefined ? {} : { openFiles: spec.limits.openFiles }),
-      ...(spec.limits.diskBytes === undefined ? {} : { fileBytes: spec.limits.diskBytes }),
-      ...(spec.limits.processMemoryBytes === undefined ? {} : { processMemoryBytes: spec.limits.processMemoryBytes }),
-      ...(input.processesByRlimit && spec.limits.pids !== undefined ? { processes: spec.limits.pids + supervisorProcesses } : {}),
-    }),
+    ...words(`--remount-ro /dev --remount-ro / --chdir / --seccomp ${bwrapFds.seccomp} --setenv _ceilings`),
+    ceilings(input),
   ];
+}
+
+function ceilings({ spec: { limits }, doors, processesByRlimit }: ProfileInput): string {
+  return supervisorArgs({
+    doors: doorFds.slice(0, doors),
+    ...(limits.openFiles === undefined ? {} : { openFiles: limits.openFiles }),
+    ...(limits.diskBytes === undefined ? {} : { fileBytes: limits.diskBytes }),
+    ...(limits.processMemoryBytes === undefined ? {} : { processMemoryBytes: limits.processMemoryBytes }),
+    ...(processesByRlimit && limits.pids !== undefined ? { processes: limits.pids + supervisorProcesses } : {}),
+  }).join(' ');
 }
 
 function words(text: string): string[] {
@@ -62,6 +69,16 @@ function bind(option: string, host: string, inside: string): string[] {
 
 /** What a sandbox needs beside the commands' own processes. */
 export const supervisorProcesses = 3;
+
+/** Looked up once for a driver: the machine's own folders stay what they are. */
+export interface MachineMounts {
+  readonly system: readonly string[];
+  readonly proc: readonly string[];
+}
+
+export function machineMounts(kit: Kit): MachineMounts {
+  return { system: systemMounts(), proc: procMounts(kit) };
+}
 
 /** The machine's programs. `/bin` and the like are what they are on the host: links into `/usr`, or folders. */
 function systemMounts(): string[] {

@@ -1,46 +1,68 @@
-import { openSupervisorEnds } from '../channel/fifos.ts';
-import { doorFds } from '../channel/supervisor.ts';
-import type { CgroupPlaces } from '../host/find-cgroups.ts';
-import { announceMove, groupFolders, openGroup, removeGroups, type ResourceGroup } from '../host/resource-group.ts';
-import { identifyProcess } from '../host/process-identity.ts';
-import { becomeReady, finishSandbox, type PrepareContext, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
+import { announceMove, type ResourceGroup } from '../host/resource-group.ts';
+import { findOnlyChild } from '../host/process-identity.ts';
+import { becomeReady, claimWorkspace, finishSandbox, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
-import type { Sandbox, SandboxSpec } from '../sandbox.ts';
-import type { Bwrap } from './find-bwrap.ts';
+import type { Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
+import { type Blank, makeBlank, type MakeBlankContext, processesOf } from './blank.ts';
+import type { BlankStock } from './blank-stock.ts';
 import type { Kit } from './kit.ts';
-import { bwrapArgs, supervisorProcesses } from './profile.ts';
-import { type BwrapProcess, spawnBwrap } from './spawn-bwrap.ts';
+import { bwrapArgs, type MachineMounts, supervisorProcesses } from './profile.ts';
 
-export interface StartBwrapContext {
-  readonly prepare: PrepareContext;
+export interface StartBwrapContext extends MakeBlankContext {
   readonly startMs: number;
-  readonly bwrap: Bwrap;
   readonly kit: Kit;
-  readonly cgroups: CgroupPlaces | undefined;
-  readonly filter: Uint8Array;
-  readonly leakedFds: readonly number[];
+  readonly machine: MachineMounts;
+  readonly blanks: BlankStock;
   /** Sabotage tests weaken the profile here and see the attack succeed; nothing else sets it. */
   readonly editArgs?: (args: string[]) => string[];
 }
 
-/** @throws SandboxUnavailableError with the reason; nothing has run and nothing remains then. */
+/**
+ * bwrap is started first and gets its options last: it loads while the workspace is looked at and the limits are set.
+ * @throws SandboxUnavailableError with the reason; nothing has run and nothing remains then.
+ */
 export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
   await using stack = new AsyncDisposableStack();
   if (context.cgroups !== undefined) void announceMove(context.cgroups);
-  const prepared = await prepareSandbox(context.prepare, spec, stack);
-  const group = await openLimits(context, prepared, stack);
-  const bwrap = launch(context, prepared, group);
-  stack.defer(async () => endProcess(bwrap, group));
-  prepared.registration.update({ processes: [identifyProcess(bwrap.pid)].filter((found) => found !== undefined) });
+  const claimed = await claimWorkspace(context.prepare, spec, stack);
+  const made = claimed.use.kind === 'bind' ? context.blanks.take(claimed.user) : undefined;
+  const blank = made ?? (await makeBlank(context, { user: claimed.user, label: spec.label, ahead: false }));
+  stack.defer(async () => blank.remove());
+  const about = { driver: context.prepare.driver, label: spec.label, processes: processesOf(blank.bwrap) };
+  const prepared = await prepareSandbox(context.prepare, { spec, claimed, reserved: blank.reserved, about }, stack);
+  stack.defer(async () => blank.end());
+  configure(context, prepared, blank);
+  const { bwrap, group } = blank;
   void bwrap.ended.then((said) => prepared.channel.markGone(said === '' ? 'bwrap ended' : said));
   const giveUp = async (): Promise<string> => {
     bwrap.kill();
     return await bwrap.ended;
   };
   await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
-  const innerPid = await bwrap.innerPid;
+  const innerPid = findOnlyChild(bwrap.pid);
   refuseUnlimited(group, innerPid);
+  if (claimed.use.kind === 'bind') context.blanks.refillLater(claimed.user);
   return finishSandbox(prepared, { group, memberPid: innerPid, stack });
+}
+
+/** The limits are in force before bwrap knows what to start. */
+function configure(context: StartBwrapContext, prepared: Prepared, { group, bwrap }: Blank): void {
+  group?.limit(withSupervisor(prepared.spec.limits));
+  const args = bwrapArgs({
+    kit: context.kit,
+    spec: prepared.spec,
+    workspaceFolder: prepared.workspace.folder,
+    masks: prepared.mounts,
+    features: context.bwrap.features,
+    machine: context.machine,
+    doors: group?.folders.length ?? 0,
+    processesByRlimit: context.cgroups?.controllers.pids === undefined,
+  });
+  bwrap.configure(context.editArgs?.(args) ?? args);
+}
+
+function withSupervisor(limits: SandboxLimits): SandboxLimits {
+  return limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses };
 }
 
 /** PID 1 put itself under the limits before it did anything else. That is its word; this looks. */
@@ -51,42 +73,4 @@ function refuseUnlimited(group: ResourceGroup | undefined, innerPid: number): vo
     `its first process ${innerPid} is not under its limits`,
     'See docs/sandboxes.md for what it needs',
   );
-}
-
-/** Written down before anything that it names exists. */
-async function openLimits(context: StartBwrapContext, prepared: Prepared, stack: AsyncDisposableStack): Promise<ResourceGroup | undefined> {
-  if (context.cgroups === undefined) return undefined;
-  const name = `clawhold-${prepared.registration.id}`;
-  const folders = groupFolders(context.cgroups, name);
-  prepared.registration.update({ cgroups: folders });
-  const { limits } = prepared.spec;
-  stack.defer(async () => removeGroups(folders));
-  return openGroup(context.cgroups, name, limits.pids === undefined ? limits : { ...limits, pids: limits.pids + supervisorProcesses });
-}
-
-function launch(context: StartBwrapContext, prepared: Prepared, group: ResourceGroup | undefined): BwrapProcess {
-  const args = bwrapArgs({
-    kit: context.kit,
-    spec: prepared.spec,
-    workspaceFolder: prepared.workspace.folder,
-    masks: prepared.mounts,
-    features: context.bwrap.features,
-    doors: doorFds.slice(0, group?.folders.length ?? 0),
-    processesByRlimit: context.cgroups?.controllers.pids === undefined,
-  });
-  return spawnBwrap({
-    executable: context.bwrap.executable,
-    args: context.editArgs?.(args) ?? args,
-    filter: context.filter,
-    leakedFds: context.leakedFds,
-    user: prepared.user,
-    supervisorFds: openSupervisorEnds(prepared.fifos),
-    doors: group?.openDoors() ?? [],
-  });
-}
-
-async function endProcess(bwrap: BwrapProcess, group: ResourceGroup | undefined): Promise<void> {
-  bwrap.kill();
-  group?.killAll();
-  await bwrap.ended;
 }

@@ -59,6 +59,11 @@ export function openHostEnds(paths: FifoPaths): HostEnds {
   };
 }
 
+/** For ends that no channel was made of. */
+export function closeHostEnds(ends: HostEnds): void {
+  for (const fd of Object.values(ends)) closeSync(fd);
+}
+
 /** The supervisor's ends in descriptor order, to be inherited; blocking, as a shell needs them. The other ends are open already, so no open waits. */
 export function openSupervisorEnds(paths: FifoPaths): number[] {
   const opener = openSync(paths.stdin, constants.O_RDWR);

@@ -12,15 +12,24 @@
  * Replies: `R` ready, at the start and whenever runner and keeper were started again; `S id` request read; `X id status`
  * ended, nothing left; `L id status` ended and left processes behind; `C id` no such working folder; `V n` to `q`: n
  * processes run besides the supervisors; `Y word` to any other word, so that the host knows that all before it is done.
- * With a fifth argument, 5 is 2 at first, and the descriptors that it lists are the doors of the sandbox's resource groups:
- * the first thing that PID 1 does is to go through them, and to close them.
+ * With a fifth argument, 5 is 2 at first, and the descriptors that it lists (or `none`) are the doors of the sandbox's resource groups:
+ * the first thing that PID 1 does is to go through them, and to close them. The one argument `environment` stands for the
+ * words of `_ceilings`, for a shell whose arguments were fixed before its limits were known; without all of them it ends.
  *
  * End of file on the requests ends PID 1, and with it the sandbox: the host is gone.
  */
 export const supervisorScript = `umask 022
 cd /
+if [ "$1" = environment ]; then
+  set -- $_ceilings
+  unset _ceilings
+  [ $# -ge 5 ] || exit 43
+  _n=$1 _f=$2 _v=$3 _u=$4
+  shift 4
+  set -- "$_n" "$_f" "$_v" "$_u" "$*"
+fi
 if [ "$5" != - ]; then
-  for _fd in $5; do echo 0 >&"$_fd" || exit 43; done
+  [ "$5" = none ] || for _fd in $5; do echo 0 >&"$_fd" || exit 43; done
   exec 0</dev/null 1>/dev/null 5>&2 9>&-
 fi
 ulimit -c 0
@@ -116,7 +125,7 @@ export function supervisorArgs(limits: {
 }): string[] {
   const { openFiles, fileBytes, processMemoryBytes, processes, doors } = limits;
   const ceilings = [shown(openFiles), shown(fileBytes, 512), shown(processMemoryBytes, 1024), shown(processes)];
-  return [...ceilings, doors === undefined ? '-' : doors.join(' ')];
+  return [...ceilings, doors === undefined ? '-' : doors.length === 0 ? 'none' : doors.join(' ')];
 }
 
 /** Where doors of resource groups can be: a POSIX shell names descriptors by one digit, and the other ones are taken. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process that cannot be confused with a later one of the same number. */
@@ -26,11 +26,34 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
 }
 
 export function identifyParent(pid: number): ProcessIdentity | undefined {
+  const parent = parentOf(pid);
+  return parent > 1 ? identifyProcess(parent) : undefined;
+}
+
+/** The one process that this one has started; -1 when there is none or more than one. */
+export function findOnlyChild(pid: number): number {
+  const children = childrenOf(pid);
+  return children.length === 1 ? (children[0] ?? -1) : -1;
+}
+
+function childrenOf(pid: number): number[] {
   try {
-    const parent = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    return parent === undefined || parent === '0' || parent === '1' ? undefined : identifyProcess(Number(parent));
+    return numbersIn(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' '));
   } catch {
-    return undefined; // silent-ok: it ended
+    // silent-ok: not every kernel has that list; one without the process has no children of it either
+    return numbersIn(readdirSync('/proc')).filter((other) => parentOf(other) === pid);
+  }
+}
+
+function numbersIn(words: readonly string[]): number[] {
+  return words.filter((word) => /^\d+$/.test(word)).map(Number);
+}
+
+function parentOf(pid: number): number {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? -1);
+  } catch {
+    return -1; // silent-ok: it ended
   }
 }
 

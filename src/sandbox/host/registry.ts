@@ -5,7 +5,7 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import { type FifoStock, newFifoStock } from '../channel/fifo-stock.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
-import { identifyProcess } from './process-identity.ts';
+import { identifyProcess, type ProcessIdentity } from './process-identity.ts';
 
 const identity = z.strictObject({ pid: z.number(), startTicks: z.string(), bootId: z.string() });
 
@@ -51,14 +51,32 @@ export async function prepareRuntimeDir(runtimeDir: string): Promise<void> {
   );
 }
 
-export function registerSandbox(runtimeDir: string, driver: string, label: string): Registration {
+export interface RegisterOptions {
+  readonly runtimeDir: string;
+  /** First word of its id. */
+  readonly name: string;
+  /** `stock`: nobody asked for it yet. */
+  readonly driver: string;
+  readonly label: string;
+  readonly owner: ProcessIdentity;
+  /** What will be made under its id. */
+  readonly about?: (id: string) => Partial<SandboxRecord>;
+}
+
+/** @throws SandboxUnavailableError without a `/proc`. */
+export function identifyOwner(driver: string): ProcessIdentity {
   const owner = identifyProcess(process.pid);
   if (owner === undefined) throw new SandboxUnavailableError(driver, '/proc does not show this process', 'Mount /proc');
-  const id = `${driver}-${randomBytes(6).toString('hex')}`;
+  return owner;
+}
+
+export function registerSandbox({ runtimeDir, name, driver, label, owner, about }: RegisterOptions): Registration {
+  const id = `${name}-${randomBytes(6).toString('hex')}`;
   const folder = path.join(liveFolder(runtimeDir), id);
   mkdirSync(folder);
   chmodSync(folder, 0o711);
-  let current: SandboxRecord = { id, driver, label, owner, processes: [], cgroups: [], containers: [], placeholders: [] };
+  const nothing = { processes: [], cgroups: [], containers: [], placeholders: [] };
+  let current: SandboxRecord = { id, driver, label, owner, ...nothing, ...about?.(id) };
   const file = path.join(folder, 'record.json');
   const write = (): void => {
     writeFileSync(`${file}.new`, JSON.stringify(current), { mode: 0o600 });
@@ -79,8 +97,8 @@ export function registerSandbox(runtimeDir: string, driver: string, label: strin
 }
 
 /** Made ahead for sandboxes to come; registered like one, so that it is taken away when this process has ended. */
-export function openFifoStock(runtimeDir: string): FifoStock {
-  return newFifoStock(registerSandbox(runtimeDir, 'stock', 'FIFOs').folder);
+export function openFifoStock(runtimeDir: string, owner: ProcessIdentity): FifoStock {
+  return newFifoStock(registerSandbox({ runtimeDir, name: 'stock', driver: 'stock', label: 'FIFOs', owner }).folder);
 }
 
 /** Undefined for a folder whose record was never completed: nothing but the folder was made then. */

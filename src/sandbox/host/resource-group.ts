@@ -8,6 +8,8 @@ import { type CgroupPlaces, groupsOf, readCgroupSource, readText, tryWrite } fro
 /** One sandbox's groups, in every hierarchy that is used. */
 export interface ResourceGroup {
   readonly folders: readonly string[];
+  /** Before the first process goes in. */
+  limit(limits: SandboxLimits): void;
   /** To be given to a process: one that writes `0` into each of them is a member, with all that it starts from then on. */
   openDoors(): number[];
   isMember(pid: number): boolean;
@@ -24,14 +26,15 @@ export function groupFolders(places: CgroupPlaces, name: string): string[] {
   return [...parents].map((parent) => path.join(parent, name));
 }
 
-export function openGroup(places: CgroupPlaces, name: string, limits: SandboxLimits): ResourceGroup {
+/** Without limits. */
+export function openGroup(places: CgroupPlaces, name: string): ResourceGroup {
   const folders = groupFolders(places, name);
   for (const folder of folders) mkdirSync(folder);
   const at = (place: string | undefined, file: string): string => path.join(place ?? '', name, file);
-  setLimits(places, limits, at);
   return {
     ...readings(places.version, { memory: at(places.controllers.memory, ''), usage: at(places.usage, '') }),
     folders,
+    limit: (limits) => setLimits(places, limits, at),
     openDoors: () => openAll(folders.map((folder) => path.join(folder, places.version === 1 ? 'tasks' : 'cgroup.procs'))),
     isMember: (pid) => folders.every((folder) => readText(path.join(folder, 'cgroup.procs')).split('\n').includes(String(pid))),
     killAll: () => killGroups(folders),
@@ -86,6 +89,7 @@ export function joinGroup(pid: number): ResourceGroup {
   return {
     ...readings(version, found),
     folders: [],
+    limit: () => {},
     openDoors: () => [],
     isMember: () => true,
     killAll: () => killGroups(memory === undefined ? [unified] : [memory]),

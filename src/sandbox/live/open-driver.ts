@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { reasonOf } from '../../contracts/errors.ts';
 import { newLocks } from '../host/locks.ts';
-import { openFifoStock, prepareRuntimeDir } from '../host/registry.ts';
+import { identifyOwner, openFifoStock, prepareRuntimeDir } from '../host/registry.ts';
 import type { Probe, SandboxCapabilities } from '../probe.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
 import type { Sandbox, SandboxDriver, SandboxSpec } from '../sandbox.ts';
@@ -19,6 +19,8 @@ export interface DriverParts<Ready> {
   readonly baseEnv: PrepareContext['baseEnv'];
   /** Once for the driver; again when it failed. @throws SandboxUnavailableError */
   readonly ready: (prepare: PrepareContext) => Promise<Ready>;
+  /** Takes away what it made ahead. */
+  readonly close?: (ready: Ready) => Promise<void>;
   readonly start: (ready: Ready, spec: SandboxSpec, signal: AbortSignal | undefined) => Promise<Sandbox>;
   /** What a human should know of a driver whose canary ran. */
   readonly describe: (ready: Ready) => Pick<Extract<Probe, { works: true }>, 'version' | 'limits' | 'features' | 'notes'>;
@@ -56,6 +58,7 @@ export function openDriver<Ready>(parts: DriverParts<Ready>): SandboxDriver {
     async [Symbol.asyncDispose]() {
       const last = await opened?.catch(() => undefined);
       opened = undefined;
+      if (last !== undefined) await parts.close?.(last.ready);
       await last?.prepare.fifos.close();
     },
   };
@@ -68,8 +71,9 @@ async function prepareOnce<Ready>(parts: DriverParts<Ready>): Promise<{ readonly
   await prepareRuntimeDir(runtimeDir);
   const locks = newLocks();
   const shared = { alone: (workspace: string) => locks(workspace), placeholders: newPlaceholderShelf() };
-  const fifos = openFifoStock(runtimeDir);
-  const prepare = { driver: name, runtimeDir, uidRange, openedByPath, baseEnv, fifos, ...shared };
+  const owner = identifyOwner(name);
+  const fifos = openFifoStock(runtimeDir, owner);
+  const prepare = { driver: name, runtimeDir, owner, uidRange, openedByPath, baseEnv, fifos, ...shared };
   try {
     return { ready: await parts.ready(prepare), prepare };
   } catch (error) {

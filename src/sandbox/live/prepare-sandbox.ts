@@ -1,15 +1,17 @@
-import { realpath } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { reasonOf } from '../../contracts/errors.ts';
 import { Channel } from '../channel/channel.ts';
 import type { FifoStock } from '../channel/fifo-stock.ts';
-import { type FifoName, type FifoPaths, giveFifos, openHostEnds } from '../channel/fifos.ts';
+import { closeHostEnds, type FifoName, type FifoPaths, giveFifos, type HostEnds, openHostEnds } from '../channel/fifos.ts';
 import type { ResourceGroup } from '../host/resource-group.ts';
-import { claimUid, type Registration, registerSandbox } from '../host/registry.ts';
+import type { ProcessIdentity } from '../host/process-identity.ts';
+import { claimUid, type Registration, registerSandbox, type SandboxRecord } from '../host/registry.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
 import { defaultMasks, type Mask, type SandboxSpec } from '../sandbox.ts';
 import { openDiskWatch } from '../workspace/disk-watch.ts';
-import { chooseWorkspaceUse, type OpenWorkspace, openWorkspace, type User } from '../workspace/open-workspace.ts';
+import { chooseWorkspaceUse, type OpenWorkspace, openWorkspace, type User, type WorkspaceUse } from '../workspace/open-workspace.ts';
 import type { PlaceholderShelf } from '../workspace/placeholders.ts';
 import { type MaskMount, masksStillCover, planMasks } from '../workspace/plan-masks.ts';
 import { LiveSandbox } from './live-sandbox.ts';
@@ -17,6 +19,8 @@ import { LiveSandbox } from './live-sandbox.ts';
 export interface PrepareContext {
   readonly driver: string;
   readonly runtimeDir: string;
+  /** This process. */
+  readonly owner: ProcessIdentity;
   readonly uidRange: { readonly first: number; readonly count: number };
   readonly alone: (workspace: string) => <T>(work: () => Promise<T>) => Promise<T>;
   /** FIFOs that the sandbox's user opens by path, before it runs any command. */
@@ -41,31 +45,27 @@ export interface Prepared {
   readonly channel: Channel;
 }
 
-/**
- * Chooses the user, opens the workspace, plans the masks and makes the channel. All of it is undone by the stack, the
- * workspace's clean-up included, for which the driver must have ended every process first: it defers that afterwards.
- */
-export async function prepareSandbox(context: PrepareContext, spec: SandboxSpec, stack: AsyncDisposableStack): Promise<Prepared> {
-  const folder = await realpath(spec.workspace).catch(() => spec.workspace);
-  const use = await chooseWorkspaceUse(context.driver, folder);
-  const registration = registerSandbox(context.runtimeDir, context.driver, spec.label);
-  stack.defer(async () => registration.remove());
-  const user = use.kind === 'bind' ? use.user : await claimUser(context, stack);
-  const masks = [...defaultMasks, ...(spec.masks ?? [])];
-  const copyTo = use.kind === 'copy' ? { copyTo: path.join(registration.folder, 'workspace') } : {};
-  const [fifos, workspace] = await Promise.all([
-    takeFifos(context, registration.folder, user),
-    openWorkspace({ workspace: folder, user, masks, ...copyTo }),
-  ]);
-  const mounts = planMasks(workspace.folder, masks);
-  const masked = new Set(mounts.filter(({ mode }) => mode !== 'pin').map((mount) => mount.path));
-  const placeholders = context.placeholders.hold(workspace.folder, mounts, user);
-  stack.defer(async () => context.placeholders.release(placeholders));
-  if (placeholders.length > 0) registration.update({ placeholders: [...placeholders] });
-  stack.defer(async () => void (await workspace.after(masked, true)));
-  const channel = new Channel(fifos, openHostEnds(fifos));
-  stack.defer(() => channel.markGone('it was not started'));
-  return { context, spec, registration, user, workspace, lockKey: folder, masks, mounts, masked, fifos, channel };
+/** Under whom commands run, and where: all that has to be known before a process of the sandbox can be started. */
+export interface Claimed {
+  /** The workspace, without symbolic links. */
+  readonly folder: string;
+  readonly use: WorkspaceUse;
+  readonly user: User;
+}
+
+/** @throws SandboxUnavailableError when no user may run commands in that workspace. */
+export async function claimWorkspace(context: PrepareContext, spec: SandboxSpec, stack: AsyncDisposableStack): Promise<Claimed> {
+  const folder = realFolder(spec.workspace);
+  const use = chooseWorkspaceUse(context.driver, folder);
+  return { folder, use, user: use.kind === 'bind' ? use.user : await claimUser(context, stack) };
+}
+
+function realFolder(workspace: string): string {
+  try {
+    return realpathSync.native(workspace);
+  } catch {
+    return workspace; // silent-ok: whoever looks at it next says what is wrong with it
+  }
 }
 
 async function claimUser(context: PrepareContext, stack: AsyncDisposableStack): Promise<User> {
@@ -74,10 +74,80 @@ async function claimUser(context: PrepareContext, stack: AsyncDisposableStack): 
   return { uid: claim.uid, gid: claim.uid };
 }
 
-async function takeFifos(context: PrepareContext, folder: string, user: User): Promise<FifoPaths> {
-  const paths = await context.fifos.take(folder);
-  if (process.getuid?.() === 0) giveFifos(paths, user.uid, context.openedByPath);
-  return paths;
+/** A sandbox's folder, record and FIFOs, of which a channel can be made once. */
+export interface Reserved {
+  readonly registration: Registration;
+  readonly fifos: FifoPaths;
+  openChannel(): Channel;
+  /** After the end of every process of the sandbox. */
+  remove(): Promise<void>;
+}
+
+export interface ReserveOptions {
+  readonly user: User;
+  readonly label: string;
+  /** Nobody asked for it yet: it is listed as nobody's. */
+  readonly ahead?: boolean;
+  readonly about?: (id: string) => Partial<SandboxRecord>;
+}
+
+export async function reserve(context: PrepareContext, { user, label, ahead, about }: ReserveOptions): Promise<Reserved> {
+  const { runtimeDir, driver: name, owner } = context;
+  const driver = ahead === true ? 'stock' : name;
+  const registration = registerSandbox({ runtimeDir, name, driver, label, owner, ...(about === undefined ? {} : { about }) });
+  try {
+    const fifos = await context.fifos.take(registration.folder);
+    if (process.getuid?.() === 0) giveFifos(fifos, user.uid, context.openedByPath);
+    let ends: HostEnds | undefined = openHostEnds(fifos);
+    return {
+      registration,
+      fifos,
+      openChannel() {
+        assert(ends !== undefined, 'one channel for a set of FIFOs');
+        const channel = new Channel(fifos, ends);
+        ends = undefined;
+        return channel;
+      },
+      async remove() {
+        if (ends !== undefined) closeHostEnds(ends);
+        ends = undefined;
+        await registration.remove();
+      },
+    };
+  } catch (error) {
+    await registration.remove();
+    throw error;
+  }
+}
+
+export interface PrepareOptions {
+  readonly spec: SandboxSpec;
+  readonly claimed: Claimed;
+  readonly reserved: Reserved;
+  /** For the record, before anything can run. */
+  readonly about?: Partial<SandboxRecord>;
+}
+
+/**
+ * Opens the channel and the workspace, and plans the masks. All of it is undone by the stack, the workspace's clean-up
+ * included, for which the driver must have ended every process first: it defers that afterwards.
+ */
+export async function prepareSandbox(context: PrepareContext, options: PrepareOptions, stack: AsyncDisposableStack): Promise<Prepared> {
+  const { spec, claimed, reserved } = options;
+  const { registration, fifos } = reserved;
+  const { folder, user, use } = claimed;
+  const channel = reserved.openChannel();
+  stack.defer(() => channel.markGone('it was not started'));
+  const masks = [...defaultMasks, ...(spec.masks ?? [])];
+  const copyTo = use.kind === 'copy' ? { copyTo: path.join(registration.folder, 'workspace') } : {};
+  const workspace = await openWorkspace({ workspace: folder, user, masks, ...copyTo });
+  const mounts = planMasks(workspace.folder, masks);
+  const masked = new Set(mounts.filter(({ mode }) => mode !== 'pin').map((mount) => mount.path));
+  const placeholders = context.placeholders.hold(workspace.folder, mounts, user);
+  stack.defer(async () => context.placeholders.release(placeholders));
+  registration.update({ ...options.about, placeholders: [...placeholders] });
+  stack.defer(async () => void (await workspace.after(masked, true)));
+  return { context, spec, registration, user, workspace, lockKey: folder, masks, mounts, masked, fifos, channel };
 }
 
 export interface Started {
@@ -104,7 +174,7 @@ export function finishSandbox(prepared: Prepared, started: Started): LiveSandbox
     begin: async () => {
       const sinceMs = Date.now();
       if (!isCopy) registration.update({ workspace: { folder, sinceMs, masked: [...masked] } });
-      return limitBytes === undefined ? undefined : await openDiskWatch({ folder, sinceMs, memberPid: started.memberPid, limitBytes });
+      return limitBytes === undefined ? undefined : openDiskWatch({ folder, sinceMs, memberPid: started.memberPid, limitBytes });
     },
     baseEnv: context.baseEnv,
     alone: context.alone(prepared.lockKey),

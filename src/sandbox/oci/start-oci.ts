@@ -5,7 +5,15 @@ import { reasonOf } from '../../contracts/errors.ts';
 import type { Kit } from '../bwrap/kit.ts';
 import { identifyParent, type ProcessIdentity, waitForEnd } from '../host/process-identity.ts';
 import { joinGroup } from '../host/resource-group.ts';
-import { becomeReady, finishSandbox, type PrepareContext, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
+import {
+  becomeReady,
+  claimWorkspace,
+  finishSandbox,
+  type PrepareContext,
+  type Prepared,
+  prepareSandbox,
+  reserve,
+} from '../live/prepare-sandbox.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import type { Engine } from './engine.ts';
@@ -31,7 +39,10 @@ export interface StartOciContext {
 export async function startOci(context: StartOciContext, spec: SandboxSpec, signal: AbortSignal | undefined): Promise<Sandbox> {
   const image = await resolveImage(context.engine, spec.image);
   await using stack = new AsyncDisposableStack();
-  const prepared = await prepareSandbox(context.prepare, spec, stack);
+  const claimed = await claimWorkspace(context.prepare, spec, stack);
+  const reserved = await reserve(context.prepare, { user: claimed.user, label: spec.label });
+  stack.defer(async () => reserved.remove());
+  const prepared = await prepareSandbox(context.prepare, { spec, claimed, reserved }, stack);
   const name = `clawhold-${prepared.registration.id}`;
   const pidFile = path.join(prepared.registration.folder, 'pid');
   prepared.registration.update({ containers: [{ engine: engineKey(context.engine), name }] });

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { lstat, opendir, readdir, readlink, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -21,8 +22,9 @@ export interface DiskWatch {
   begin(onExceeded: () => void): { end(): void };
 }
 
-export async function openDiskWatch(options: DiskWatchOptions): Promise<DiskWatch> {
-  const freeAtStart = await freeBytes(options.folder);
+export function openDiskWatch(options: DiskWatchOptions): DiskWatch {
+  const atStart = statfsSync(options.folder);
+  const freeAtStart = atStart.bfree * atStart.bsize;
   let measuredAt = 0;
 
   async function isExceeded(): Promise<boolean> {

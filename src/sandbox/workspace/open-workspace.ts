@@ -1,4 +1,5 @@
-import { chown, cp, lchown, lstat, mkdir, stat } from 'node:fs/promises';
+import { type Stats, statSync } from 'node:fs';
+import { chown, cp, lchown, lstat, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SandboxRequestError, SandboxUnavailableError } from '../sandbox-error.ts';
 import { workspaceInside, type Mask } from '../sandbox.ts';
@@ -33,8 +34,8 @@ export type WorkspaceUse = { readonly kind: 'bind'; readonly user: User } | { re
  * is ever chowned.
  * @throws SandboxUnavailableError when the folder is missing or belongs to someone else.
  */
-export async function chooseWorkspaceUse(driver: string, workspace: string): Promise<WorkspaceUse> {
-  const found = await stat(workspace).catch(() => undefined);
+export function chooseWorkspaceUse(driver: string, workspace: string): WorkspaceUse {
+  const found = lookAt(workspace);
   if (found === undefined || !found.isDirectory()) {
     throw new SandboxUnavailableError(driver, `the workspace ${workspace} is not a folder`, 'Make it, or name another');
   }
@@ -47,6 +48,14 @@ export async function chooseWorkspaceUse(driver: string, workspace: string): Pro
     `the workspace ${workspace} belongs to user ${found.uid} and this process runs as user ${self}`,
     'Use a workspace of your own',
   );
+}
+
+function lookAt(folder: string): Stats | undefined {
+  try {
+    return statSync(folder);
+  } catch {
+    return undefined; // silent-ok: the caller says that it is not there
+  }
 }
 
 export interface OpenWorkspaceOptions {

@@ -1,3 +1,4 @@
+import { lstatSync, type Stats } from 'node:fs';
 import { lchown, lstat, opendir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cleanGitConfig } from './clean-git-config.ts';
@@ -60,14 +61,24 @@ async function visitFolder(sweep: Sweep, folder: string): Promise<void> {
 
 async function visitEntry(sweep: Sweep, folder: string, name: string): Promise<void> {
   const relative = path.join(folder, name);
-  const stats = await lstat(path.join(sweep.workspace, relative)).catch(() => undefined);
-  if (stats === undefined || sweep.masked.has(relative)) return;
+  if (sweep.masked.has(relative)) return;
+  const stats = lookAt(path.join(sweep.workspace, relative));
+  if (stats === undefined) return;
   const isNew = stats.ctimeMs >= sweep.sinceMs;
   if (name === '.clawhold' || !stats.isDirectory()) {
     if (isNew) await take(sweep, relative);
     return;
   }
   await cleanRepository(sweep, relative, isNew);
+}
+
+/** Without the thread pool: after each command two names are looked for, and mostly are not there. */
+function lookAt(file: string): Stats | undefined {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // silent-ok: a folder that cannot be entered has nothing for git
+  }
 }
 
 /** `isNew`: it may have been moved here as it is, so that its parts look old. */
