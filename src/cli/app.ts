@@ -15,6 +15,7 @@ import type { Approvals } from '../state/approvals.ts';
 import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
+import type { Readings } from '../state/readings.ts';
 import type { Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
 import type { McpOptions } from '../tools/mcp.ts';
@@ -65,6 +66,7 @@ export interface App extends AsyncDisposable {
   mcpStarter(agent: Pick<AgentRoots, 'id' | 'config'>): Promise<McpOptions['start']>;
   worker(options: WorkerOptions): Promise<WorkerContext>;
   readonly memo: Memo;
+  readonly readings: Readings;
   objects(): Promise<(tenant: TenantId) => Objects>;
   /** The same client for the same name, with its connections. */
   model(ref: string | undefined): Promise<ModelClient>;

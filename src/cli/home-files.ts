@@ -5,6 +5,7 @@ import type { TenantId } from '../contracts/ids.ts';
 import type { PolicySource } from '../contracts/policy.ts';
 import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
+import { unkept, type Readings } from '../state/readings.ts';
 
 /** `clawhold.yaml`; a home without one has the defaults. What was repaired is added to `notices`. */
 export async function readClawholdConfig(home: Home, notices: string[]): Promise<ClawholdConfig> {
@@ -29,16 +30,23 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-/** Platform and tenant policy as they are on the disk; a file that is not there leaves its built-in default in force. */
-export async function readPolicyFiles(home: Home, tenant: TenantId): Promise<readonly PolicySource[]> {
+/**
+ * Platform and tenant policy as they are on the disk, the same object as long as neither changed; a file that is not
+ * there leaves its built-in default in force.
+ */
+export async function readPolicyFiles(home: Home, tenant: TenantId, readings: Readings = unkept): Promise<readonly PolicySource[]> {
   const files = [
     { layer: 'platform', file: path.join('policies', 'platform.yaml') },
     { layer: 'tenant', file: path.join('tenants', tenant, 'policy.yaml') },
   ] as const;
-  const sources: PolicySource[] = [];
-  for (const { layer, file } of files) {
-    const text = readIfThere(path.join(home.dir, file));
-    if (text !== undefined) sources.push({ layer, file, text });
-  }
-  return sources;
+  return await readings.of(readPolicyFiles, `${home.dir}\0${tenant}`, async (look) => {
+    const sources: PolicySource[] = [];
+    for (const { layer, file } of files) {
+      const place = path.join(home.dir, file);
+      look(place);
+      const text = readIfThere(place);
+      if (text !== undefined) sources.push({ layer, file, text });
+    }
+    return sources;
+  });
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { parseAgentId, parseTenantId } from '../contracts/ids.ts';
 import { silentLog } from '../contracts/log.ts';
@@ -47,6 +48,38 @@ test('admission on a real installation follows its files: agent, policy, quota a
   await ask();
 
   assert.deepEqual(codes, ['admitted', 'control.agent-invalid', 'admitted', 'control.agent-invalid', 'control.unknown-agent']);
+});
+
+test('an edit acts on the next request, whatever was kept: of the same length, with its old times, and right after another one', async () => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'admission-'));
+  const home = createHome(root);
+  const tenant = parseTenantId('default');
+  await makeAgent(home, { tenant, agent: main, template: 'scribe' });
+  await using app = wire({ env: { CLAWHOLD_CONFIG_HOME: path.join(root, 'user') }, cwd: root });
+  await using queue = await openQueue({ driver: 'sqlite', file: path.join(home.dir, 'queue.db'), clock: systemClock });
+  const { prepare } = openAdmission({ home, database: await app.database(), queue, clock: systemClock, log: silentLog, appOf: () => app });
+  const policyNow = async (): Promise<string> => (await prepare(tenant, main)).policy;
+  const files = [path.join(home.agentDir(tenant, main), 'agent.yaml'), path.join(home.dir, 'policies', 'platform.yaml')];
+  for (const file of files) {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const text = file.endsWith('agent.yaml') ? fs.readFileSync(file, 'utf8') : 'version: 1\n';
+    const write = (letter: string): void => {
+      const { atimeMs, mtimeMs } = fs.statSync(file, { throwIfNoEntry: false }) ?? { atimeMs: 0, mtimeMs: 0 };
+      fs.writeFileSync(file, `${text}# ${letter}\n`);
+      fs.utimesSync(file, atimeMs / 1000, mtimeMs / 1000);
+    };
+    write('a');
+    await delay(150);
+    const kept = await policyNow();
+    assert.equal(await policyNow(), kept);
+
+    write('b');
+    const second = await policyNow();
+    write('c');
+    const third = await policyNow();
+
+    assert.equal(new Set([kept, second, third]).size, 3, file);
+  }
 });
 
 test('a request over HTTP may name the agent’s model, the configuration’s and those of llm.yaml with a price; any other is 403', async () => {

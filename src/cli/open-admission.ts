@@ -2,8 +2,8 @@ import type { Clock } from '../contracts/clock.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { Log } from '../contracts/log.ts';
-import { createMemo } from '../contracts/memo.ts';
 import type { Metrics } from '../contracts/metrics.ts';
+import type { PolicySource } from '../contracts/policy.ts';
 import type { AdmitContext } from '../control/admit.ts';
 import type { ModelChoices } from '../control/request-model.ts';
 import { readProjects } from '../control/projects.ts';
@@ -18,8 +18,8 @@ import { openSessions } from '../state/sessions.ts';
 import { openTenants } from '../state/tenants.ts';
 import { openUsage } from '../state/usage.ts';
 import { compileOptions } from '../worker/compile-options.ts';
-import { loadAgent } from '../worker/load-agent.ts';
-import { agentPolicySource } from '../worker/policy-sources.ts';
+import { loadAgent, type LoadedAgent } from '../worker/load-agent.ts';
+import { policySourceOf } from '../worker/policy-sources.ts';
 import { describeAgentTools } from './agent-tools.ts';
 import type { App } from './app.ts';
 
@@ -30,7 +30,7 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly log: Log;
   /** The installation as that tenant sees it. */
-  readonly appOf: (tenant: TenantId) => Pick<App, 'config' | 'llm' | 'model' | 'policyFiles' | 'redactor'>;
+  readonly appOf: (tenant: TenantId) => Pick<App, 'config' | 'llm' | 'memo' | 'model' | 'policyFiles' | 'readings' | 'redactor'>;
   readonly maxDeliveries?: number;
   readonly metrics?: Metrics;
 }
@@ -55,29 +55,40 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
   };
 }
 
-/** Reads the files each time, and compiles what they say once. */
+interface Prepared {
+  readonly loaded: LoadedAgent;
+  readonly above: readonly PolicySource[];
+  readonly policy: Sha256;
+}
+
+/** Looks at the files each time, and compiles what they say once. */
 function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare'] {
-  const memo = createMemo();
-  const compiled = new Map<string, { readonly texts: string; readonly policy: Sha256 }>();
+  const prepared = new Map<string, Prepared>();
   return async (tenant: TenantId, agent: AgentId, workspace?: string) => {
-    const loaded = await loadAgent(home, { tenant, agent, memo, ...(workspace === undefined ? {} : { workspace }) });
-    const sources = [...(await appOf(tenant).policyFiles()), await agentPolicySource(home, loaded)];
-    const texts = JSON.stringify([sources, loaded.mcp ?? null]);
-    const name = `${tenant}/${agent}`;
-    const known = compiled.get(name);
-    if (known?.texts === texts) return { policy: known.policy };
+    const app = appOf(tenant);
+    const { memo, readings } = app;
+    const loaded = await loadAgent(home, { tenant, agent, memo, readings, ...(workspace === undefined ? {} : { workspace }) });
+    const above = await app.policyFiles();
+    const name = `${tenant}/${agent}/${workspace ?? ''}`;
+    const known = prepared.get(name);
+    // The same objects are the same texts: what is read anew is another one.
+    if (known?.loaded === loaded && known.above === above) return known;
     const tools = await describeAgentTools(loaded, clock);
-    const snapshot = compilePolicy(sources, { ...compileOptions(tools), agent: loaded.parsed });
+    const snapshot = compilePolicy([...above, policySourceOf(home, loaded)], { ...compileOptions(tools), agent: loaded.parsed });
     refuseLooserTenant(snapshot);
-    const policy = snapshot.hash;
-    compiled.set(name, { texts, policy });
-    return { policy };
+    const made = { loaded, above, policy: snapshot.hash };
+    prepared.set(name, made);
+    return made;
   };
 }
 
 async function modelChoices({ home, appOf }: AdmissionParts, tenant: TenantId, agent: AgentId): Promise<ModelChoices> {
   const app = appOf(tenant);
-  const [loaded, config, llm] = await Promise.all([loadAgent(home, { tenant, agent }), app.config(), app.llm()]);
+  const [loaded, config, llm] = await Promise.all([
+    loadAgent(home, { tenant, agent, memo: app.memo, readings: app.readings }),
+    app.config(),
+    app.llm(),
+  ]);
   const written = [loaded.config.model, config.model, ...Object.keys(llm?.models ?? {})];
   return {
     own: loaded.config.model ?? config.model,

@@ -22,6 +22,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     limits: ceilingsOf(config),
     defaultModel: config.model,
     memo: app.memo,
+    readings: app.readings,
     runs,
     objects,
     ledger: async () => await app.ledger(),

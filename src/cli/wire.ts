@@ -10,6 +10,7 @@ import type { Ledger } from '../governance/ledger.ts';
 import type { Database } from '../state/database.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
+import { openReadings, type Readings } from '../state/readings.ts';
 import type { RunSandbox } from '../worker/worker-context.ts';
 import type { App, Env } from './app.ts';
 import type { RunDoors } from './open-run-doors.ts';
@@ -62,7 +63,7 @@ export interface WireOptions {
 /** Wires one installation as one tenant sees it; opens nothing yet. */
 export function wire({ env, cwd, tenant = parseTenantId('default'), sandboxPool, shared }: WireOptions): App {
   const stack = new AsyncDisposableStack();
-  const base = { env, cwd, tenant, userDir: userDirOf(env), notices: [] as string[] };
+  const base = { env, cwd, tenant, userDir: userDirOf(env), notices: [] as string[], readings: openReadings() };
   const files = fileParts(base);
   const app: App = {
     ...base,
@@ -177,9 +178,10 @@ interface Base {
   readonly tenant: TenantId;
   readonly userDir: string;
   readonly notices: string[];
+  readonly readings: Readings;
 }
 
-function fileParts({ env, cwd, tenant, notices }: Base): Pick<App, 'home' | 'config' | 'llm' | 'policyFiles'> {
+function fileParts({ env, cwd, tenant, notices, readings }: Base): Pick<App, 'home' | 'config' | 'llm' | 'policyFiles'> {
   const home = once(async () => {
     const { findHome } = await import('../state/home.ts');
     const found = findHome(cwd, env['CLAWHOLD_HOME']);
@@ -192,7 +194,7 @@ function fileParts({ env, cwd, tenant, notices }: Base): Pick<App, 'home' | 'con
     home,
     config: once(async () => await (await import('./home-files.ts')).readClawholdConfig(await home(), notices)),
     llm: once(async () => await (await import('./home-files.ts')).readLlmConfig(await home(), notices)),
-    policyFiles: async () => await (await import('./home-files.ts')).readPolicyFiles(await home(), tenant),
+    policyFiles: async () => await (await import('./home-files.ts')).readPolicyFiles(await home(), tenant, readings),
   };
 }
 

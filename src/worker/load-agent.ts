@@ -9,6 +9,7 @@ import { forgetful, type Memo } from '../contracts/memo.ts';
 import type { RunItem } from '../contracts/run.ts';
 import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
+import { unkept, type Look, type Readings } from '../state/readings.ts';
 import type { ParsedYaml } from '../state/yaml-file.ts';
 import { refuseForeignFolders } from './foreign-folders.ts';
 
@@ -38,35 +39,48 @@ export interface LoadAgentOptions {
   readonly agent: AgentId;
   readonly workspace?: string;
   readonly memo?: Memo;
+  readonly readings?: Readings;
 }
 
 /**
- * Reads an agent's folder, file by file and at once: they are few and small, and on another thread each would take ten
- * times as long.
+ * An agent as its folder says now; the same object as long as nothing in the folder changed.
  * @throws FixRequestError when there is no such agent, its configuration is wrong, or a root is not usable.
  */
-export async function loadAgent(home: Home, { tenant, agent, workspace, memo = forgetful }: LoadAgentOptions): Promise<LoadedAgent> {
+export async function loadAgent(home: Home, options: LoadAgentOptions): Promise<LoadedAgent> {
+  const { tenant, agent, readings = unkept } = options;
+  const key = `${home.agentDir(tenant, agent)}\0${options.workspace ?? ''}`;
+  const loaded = await readings.of(loadAgent, key, async (look) => await readAgent(home, options, look));
+  const { config, workspace } = loaded;
+  // Where folders lead to is no matter of the agent's own files.
+  refuseForeignFolders(home, { tenant, agent, config, workspace });
+  return loaded;
+}
+
+/** Reads file by file and at once: they are few and small, and on another thread each would take ten times as long. */
+async function readAgent(home: Home, { tenant, agent, workspace, memo = forgetful }: LoadAgentOptions, look: Look): Promise<LoadedAgent> {
   const dir = home.agentDir(tenant, agent);
-  for (const place of [dir, path.join(dir, 'agent.yaml')]) {
+  const [configFile, pinsFile] = [path.join(dir, 'agent.yaml'), path.join(dir, 'mcp.yaml')];
+  // A backup decides what becomes of a damaged file.
+  for (const place of [dir, configFile, pinsFile, `${configFile}.bak`, `${pinsFile}.bak`]) look(place);
+  for (const place of [dir, configFile]) {
     if (statOf(place)?.isSymbolicLink() === true)
       throw badFile(place, 'is a link to another place, where others may write it', 'Put the thing itself there.');
   }
-  const read = await readYamlFile(path.join(dir, 'agent.yaml'), agentConfig, { memo });
+  const read = await readYamlFile(configFile, agentConfig, { memo });
   if (read === undefined) throw await unknownAgent(home, tenant, agent);
   const config = read.value;
   const base = home.tenantRoot(tenant);
   const writable = path.resolve(base, workspace ?? config.workspace ?? 'workspace');
   const roots = Object.entries(config.roots ?? {}).map(([name, folder]) => ({ name, dir: path.resolve(base, folder) }));
   refuseHomeAsRoot(home, agent, [{ name: 'workspace', dir: writable }, ...roots]);
-  refuseForeignFolders(home, { tenant, agent, config, workspace: writable });
-  const pins = await readYamlFile(path.join(dir, 'mcp.yaml'), mcpPins, { memo });
+  const pins = await readYamlFile(pinsFile, mcpPins, { memo });
   const notices = [read.notice, pins?.notice].filter((notice) => notice !== undefined);
   return {
     id: agent,
     dir,
     config,
     parsed: read,
-    files: readFiles(dir),
+    files: readFiles(dir, look),
     workspace: writable,
     roots,
     ...(pins === undefined ? {} : { mcp: pins.value }),
@@ -76,10 +90,10 @@ export async function loadAgent(home: Home, { tenant, agent, workspace, memo = f
 
 /** The agent that an item names, in the workspace that it names. */
 export async function agentOfItem(
-  { home, memo }: { readonly home: Home; readonly memo: Memo },
+  { home, memo, readings }: { readonly home: Home; readonly memo: Memo; readonly readings: Readings },
   { tenant, agent, workspace }: Pick<RunItem, 'tenant' | 'agent' | 'workspace'>,
 ): Promise<LoadedAgent> {
-  return await loadAgent(home, { tenant, agent, memo, ...(workspace === undefined ? {} : { workspace }) });
+  return await loadAgent(home, { tenant, agent, memo, readings, ...(workspace === undefined ? {} : { workspace }) });
 }
 
 async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promise<FixRequestError> {
@@ -111,14 +125,16 @@ function entriesOf(folder: string): fs.Dirent[] {
   }
 }
 
-function readFiles(dir: string): Map<string, string> {
+function readFiles(dir: string, look: Look): Map<string, string> {
   const files = new Map<string, string>();
   for (const { name } of bootstrapFiles) {
-    const text = readText(path.join(dir, name));
+    const text = readText(path.join(dir, name), look);
     if (text !== undefined) files.set(name, text);
   }
-  for (const name of memoryNames(path.join(dir, 'memory'))) {
-    const text = readText(path.join(dir, 'memory', name));
+  const memory = path.join(dir, 'memory');
+  look(memory);
+  for (const name of memoryNames(memory)) {
+    const text = readText(path.join(memory, name), look);
     if (text !== undefined) files.set(`memory/${name}`, text);
   }
   return files;
@@ -144,7 +160,8 @@ function badFile(file: string, what: string, remedy: string): FixRequestError {
 }
 
 /** A link instead of a file is refused: what enters the prompt lies in the agent's own folder. */
-function readText(file: string): string | undefined {
+function readText(file: string, look: Look): string | undefined {
+  look(file);
   const stat = statOf(file);
   if (stat === undefined) return undefined;
   if (!stat.isFile()) throw badFile(file, 'is not a regular file', 'Replace it with one or remove it.');

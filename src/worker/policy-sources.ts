@@ -9,3 +9,8 @@ export async function agentPolicySource(home: Home, agent: Pick<LoadedAgent, 'di
   const file = path.join(agent.dir, 'agent.yaml');
   return { layer: 'agent', file: path.relative(home.dir, file), text: fs.readFileSync(file, 'utf8') };
 }
+
+/** The same of an agent that was just loaded: the very text of which its configuration was read. */
+export function policySourceOf(home: Home, { dir, parsed }: Pick<LoadedAgent, 'dir' | 'parsed'>): PolicySource {
+  return { layer: 'agent', file: path.relative(home.dir, path.join(dir, 'agent.yaml')), text: parsed.text };
+}

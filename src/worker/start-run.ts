@@ -15,7 +15,7 @@ import { offeredTools, wantsCommands } from './offered-tools.ts';
 import { compileOnce } from './compile-options.ts';
 import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { pinInputs, redactFiles, type RunInputs } from './pinned.ts';
-import { agentPolicySource } from './policy-sources.ts';
+import { policySourceOf } from './policy-sources.ts';
 import { openRunJournal, type RunJournal } from './run-journal.ts';
 import { sessionHistory } from './session-history.ts';
 import type { ItemOutcome, RunNames, RunSandbox, WorkerContext } from './worker-context.ts';
@@ -30,7 +30,7 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
   await refuseBusySession(ctx, item);
-  const sources = [...(await ctx.policyFiles(item.tenant)), await agentPolicySource(ctx.home, agent)];
+  const sources = [...(await ctx.policyFiles(item.tenant)), policySourceOf(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
   await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = policyOfStart(ctx, { sources, agent, tools });

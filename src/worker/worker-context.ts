@@ -13,6 +13,7 @@ import type { Ledger } from '../governance/ledger.ts';
 import type { Redactor } from '../governance/redact.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
+import type { Readings } from '../state/readings.ts';
 import type { Runs } from '../state/runs.ts';
 import type { AgentRoots } from './agent-of-record.ts';
 
@@ -73,6 +74,8 @@ export interface WorkerContext {
   readonly defaultModel: string | undefined;
   /** What was made of texts that were read before: of the same text it is not made again. */
   readonly memo: Memo;
+  /** What was read of files that are still the same. */
+  readonly readings: Readings;
   readonly runs: Runs;
   readonly objects: (tenant: TenantId) => Objects;
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;
