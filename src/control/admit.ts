@@ -28,7 +28,7 @@ export interface AdmitContext extends QuotaContext, RequestModelContext, Request
   /** Opened for that tenant alone. */
   readonly stores: (tenant: TenantId) => {
     readonly runs: Pick<Runs, 'accept' | 'countInLane' | 'get'>;
-    readonly sessions: Pick<Sessions, 'create' | 'get'>;
+    readonly sessions: Pick<Sessions, 'get'>;
   };
   /** Hides secrets: what a request says is stored from here on. */
   readonly redact: (tenant: TenantId, text: string) => Promise<string>;
@@ -151,16 +151,14 @@ interface PutRun {
 async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
   const { principal, request, tenant, key, policy, place } = parts;
   const nowMs = ctx.clock.now();
-  const quota = await exceededQuota(ctx, tenant, (request.notBeforeMs ?? 0) > nowMs);
+  const spent = usdUse(ctx, tenant);
+  const quota = await exceededQuota(ctx, tenant, { spent, isLater: (request.notBeforeMs ?? 0) > nowMs });
   if (quota !== undefined)
     return (await knownRun(ctx, parts)) ?? { ...refused('control.over-quota', overQuotaSentence(tenant.id, quota)), quota };
-  const { runs, sessions } = ctx.stores(tenant.id);
+  const { runs } = ctx.stores(tenant.id);
   const rate = place === undefined ? undefined : exceededRate({ clock: ctx.clock, runs }, tenant.id, place);
   if (rate !== undefined) return (await knownRun(ctx, parts)) ?? rate;
-  const { limit, used } = usdUse(ctx, tenant);
-  const item = itemOf(request, { principal, nowMs, usdLeft: limit - used, place });
-  // Before the task: a session without a run is nothing, a run without its session could not be continued.
-  if (request.session === undefined) sessions.create({ id: item.sessionId, tenant: tenant.id, agent: item.agent, createdMs: nowMs });
+  const item = itemOf(request, { principal, nowMs, usdLeft: spent.limit - spent.used, place });
   const later = request.notBeforeMs === undefined ? {} : { notBeforeMs: request.notBeforeMs };
   const payload = { kind: 'start', item, request: hashOf(request), policy, ...later } as const;
   const [outcome] = await ctx.queue.put([taskOf(payload, { request, key, maxDeliveries: ctx.maxDeliveries })]);
@@ -180,7 +178,7 @@ async function knownRun(ctx: AdmitContext, { tenant, request, key }: PutRun): Pr
   return first === undefined ? undefined : answerKnown(first, request);
 }
 
-/** The queue holds the run: a worker that finds no row makes it, so a failing list of runs refuses nothing. */
+/** The queue holds the run: a worker that finds no row of it or of its session makes them, so a failing list of runs refuses nothing. */
 function acceptRow(ctx: AdmitContext, runs: Pick<Runs, 'accept'>, row: RunRow): void {
   try {
     runs.accept(row);

@@ -18,11 +18,14 @@ const mib = 1024 ** 2;
  * The first quota that one more run would exceed; undefined when it fits. Uses are derived from the queue, the runs and
  * the disk, so that no counter can leak: what a dead process held is given back by its lease.
  *
- * @param isLater it is scheduled, so it takes no place among the runs of now.
+ * @param run `spent`: the tenant's money as `usdUse` gives it; `isLater`: it is scheduled, so it takes no place among the runs of now.
  */
-export async function exceededQuota(ctx: QuotaContext, tenant: Tenant, isLater: boolean): Promise<QuotaUse | undefined> {
+export async function exceededQuota(
+  ctx: QuotaContext,
+  tenant: Tenant,
+  { spent, isLater }: { readonly spent: QuotaUse; readonly isLater: boolean },
+): Promise<QuotaUse | undefined> {
   const { quotas: limits = {}, overQuota = 'reject' } = tenant.config;
-  const spent = usdUse(ctx, tenant);
   if (spent.used >= spent.limit) return spent;
   if (limits.storageMb !== undefined) {
     const used = Math.ceil((await ctx.usage.storage(tenant.id)).bytes / mib);

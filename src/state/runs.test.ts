@@ -248,6 +248,46 @@ test('the holder is told by owner and fence: one process that takes a run twice 
   assert.deepEqual([runs.isHeldBy(run.id, first), runs.isHeldBy(run.id, second)], [false, true]);
 });
 
+test('an admitted run is listed with its session, both or neither', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const sessions = openSessions(database);
+  const broken = openRuns({
+    ...database,
+    run: (sql, ...values) => {
+      if (sql.startsWith('INSERT INTO sessions')) throw new Error('the disk is full');
+      return database.run(sql, ...values);
+    },
+  });
+
+  const [lost, run] = [row(1), row(2)];
+  assert.throws(() => broken.accept(lost), /full/);
+  assert.deepEqual([runs.get(lost.id), sessions.get(session)], [undefined, undefined]);
+  runs.accept(run);
+
+  assert.equal(sessions.get(session)?.agent, run.agent);
+});
+
+test('the last word of a holder is said with its session’s last run, and not at all once another one holds the run', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const sessions = openSessions(database);
+  const [first, second] = [
+    { owner: 'a', fence: 1 },
+    { owner: 'b', fence: 2 },
+  ];
+  const run = row(1, first);
+  runs.insert(run);
+  runs.takeOver(run.id, first, { ...second, state: 'running', reason: '' });
+
+  const late = runs.settle(run.id, first, { state: 'failed', reason: 'late' });
+  const [stateThen, lastThen] = [runs.get(run.id)?.state, sessions.get(session)?.lastRun];
+  const own = runs.settle(run.id, second, { state: 'done', reason: 'ended' });
+
+  assert.deepEqual([late, stateThen, lastThen], [false, 'running', undefined]);
+  assert.deepEqual([own, runs.get(run.id)?.state, sessions.get(session)?.lastRun], [true, 'done', run.id]);
+});
+
 test('a page of a session reads the runs of that session, however many its tenant has', () => {
   using database = openDatabase(path.join(scratch(), 'db'));
   const asked: string[] = [];

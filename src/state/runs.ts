@@ -72,7 +72,10 @@ export interface Runs {
   insert(row: RunRow): void;
   /** The same without holding up the process; many at once share one sync. The row is there at once. */
   add(row: RunRow): Promise<void>;
-  /** False when the run has a row already, which is left as it is. As safe as `update`: the queue holds the run. */
+  /**
+   * Lists an admitted run, and its session if that is new. False when the run has a row already, which is left as it is.
+   * As safe as `update`: the queue holds the run.
+   */
   accept(row: RunRow): boolean;
   /** False when there is no such run. */
   update(id: RunId, patch: RunPatch): boolean;
@@ -80,8 +83,10 @@ export interface Runs {
   /** Newest first. */
   list(filter?: RunFilter): RunRow[];
   latest(filter?: RunFilter): RunRow | undefined;
-  /** Makes `to` the holder if the owner and the fence are still those of `from`: of two that try, one gets true. */
-  takeOver(id: RunId, from: RunHolder, to: RunHolder): boolean;
+  /** Makes `to` the holder, with what else it says, if owner and fence are still those of `from`: of two that try, one gets true. */
+  takeOver(id: RunId, from: RunHolder, to: RunHolder & RunPatch): boolean;
+  /** The last word of a run's holder, and its session's last run. False when owner and fence are others by now: then nothing is changed. */
+  settle(id: RunId, holder: RunHolder, patch: RunPatch): boolean;
   /** Whether owner and fence are still these. */
   isHeldBy(id: RunId, holder: RunHolder): boolean;
   /** Runs of the lane that were asked for since then. */
@@ -166,13 +171,14 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
       await database.settle();
     },
     insert: (row) => void database.run(`INSERT ${insert}`, ...owned(row)),
-    accept: (row) => database.relaxed(() => database.run(`INSERT OR IGNORE ${insert}`, ...owned(row)).changes === 1),
+    accept: (row) => accept(database, row, () => database.run(`INSERT OR IGNORE ${insert}`, ...owned(row)).changes === 1),
     put: (row) => void database.relaxed(() => database.run(`INSERT OR REPLACE ${insert}`, ...owned(row))),
     update: (id, patch) => updateRun(database, { id, patch, scope }),
     get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values)),
     list: (filter = {}) => list(filter),
     latest: (filter = {}) => list({ ...filter, limit: 1 })[0],
-    takeOver: (id, from, to) => takeOver(database, { id, from, to, scope }),
+    takeOver: (id, from, to) => database.relaxed(() => changeHeld(database, { id, holder: from, change: { ...to, ...allOf(to) }, scope })),
+    settle: (id, holder, change) => settle(database, { id, holder, change, scope }),
     isHeldBy: (id, { owner = null, fence = null }) =>
       database.get(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`, id, owner, fence, ...scope.values) !==
       undefined,
@@ -222,6 +228,18 @@ export function acceptedRow(item: RunItem, nowMs: number): RunRow {
   };
 }
 
+/** In one transaction, so that neither is there without the other. */
+function accept(database: Database, { session, tenant, agent, createdMs }: RunRow, insert: () => boolean): boolean {
+  const sql = 'INSERT INTO sessions (id, tenant, agent, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING';
+  return database.relaxed(() =>
+    database.transact(() => {
+      const isNew = insert();
+      if (isNew) database.run(sql, session, tenant, agent, createdMs);
+      return isNew;
+    }),
+  );
+}
+
 interface Update {
   readonly id: RunId;
   readonly patch: RunPatch;
@@ -229,26 +247,51 @@ interface Update {
 }
 
 function updateRun(database: Database, { id, patch, scope }: Update): boolean {
-  const changes = Object.entries(patch).filter(([, value]) => value !== undefined) as [keyof RunPatch, SqlValue][];
-  if (changes.length === 0) return database.get(`SELECT 1 FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values) !== undefined;
-  const sets = changes.map(([field]) => `${columns[field]} = ?`).join(', ');
-  const values = changes.map(([, value]) => value);
+  const { sets, values } = setsOf(patch);
+  if (sets === '') return database.get(`SELECT 1 FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values) !== undefined;
   return database.relaxed(
     () => database.run(`UPDATE runs SET ${sets} WHERE id = ?${scope.sql}`, ...values, id, ...scope.values).changes === 1,
   );
 }
 
-interface Takeover {
+type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
+
+interface HeldChange {
   readonly id: RunId;
-  readonly from: RunHolder;
-  readonly to: RunHolder;
-  readonly scope: ReturnType<typeof scopeOf>;
+  /** As it must be before. */
+  readonly holder: RunHolder;
+  readonly change: Nullable<RunPatch & Pick<RunRow, 'fence'>>;
+  readonly scope: Scope;
 }
 
-function takeOver(database: Database, { id, from, to, scope }: Takeover): boolean {
-  const sql = `UPDATE runs SET owner = ?, fence = ?, task = ?, task_fence = ? WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`;
-  const after = [to.owner ?? null, to.fence ?? null, to.task ?? null, to.taskFence ?? null];
-  return database.relaxed(() => database.run(sql, ...after, id, from.owner ?? null, from.fence ?? null, ...scope.values).changes === 1);
+function changeHeld(database: Database, { id, holder, change, scope }: HeldChange): boolean {
+  const { sets, values } = setsOf(change);
+  const sql = `UPDATE runs SET ${sets} WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`;
+  return database.run(sql, ...values, id, holder.owner ?? null, holder.fence ?? null, ...scope.values).changes === 1;
+}
+
+/** What a holder leaves open is nobody's, and not the one's before. */
+function allOf({ owner = null, fence = null, task = null, taskFence = null }: Nullable<RunHolder>): Nullable<RunHolder> {
+  return { owner, fence, task, taskFence };
+}
+
+function settle(database: Database, held: HeldChange): boolean {
+  // A power loss may have undone the session: whoever finishes a run of it makes it again.
+  const sql = `INSERT INTO sessions (id, tenant, agent, created_ms, last_run)
+    SELECT session, tenant, agent, created_ms, id FROM runs WHERE id = ?
+    ON CONFLICT (id) DO UPDATE SET last_run = excluded.last_run`;
+  return database.relaxed(() =>
+    database.transact(() => {
+      const isHeld = changeHeld(database, held);
+      if (isHeld) database.run(sql, held.id);
+      return isHeld;
+    }),
+  );
+}
+
+function setsOf(change: HeldChange['change']): { readonly sets: string; readonly values: readonly SqlValue[] } {
+  const changes = Object.entries(change).filter(([, value]) => value !== undefined) as [keyof RunRow, SqlValue][];
+  return { sets: changes.map(([field]) => `${columns[field]} = ?`).join(', '), values: changes.map(([, value]) => value) };
 }
 
 function listRuns(database: Database, filter: RunFilter): RunRow[] {

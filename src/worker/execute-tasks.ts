@@ -8,6 +8,7 @@ import type { Metrics } from '../contracts/metrics.ts';
 import type { Tracer } from '../contracts/trace.ts';
 import type { RunEvent } from '../agent/run-events.ts';
 import type { Lease, Queue, QueueScope } from '../state/queue.ts';
+import type { RunRow } from '../state/runs.ts';
 import { workOnTask } from './executor/work-on-task.ts';
 import type { ItemOutcome, WorkerContext } from './worker-context.ts';
 
@@ -31,7 +32,7 @@ export interface ExecutorContext {
   /** What a run tells while it works. */
   readonly publish: (run: { readonly tenant: TenantId; readonly run: RunId }, event: RunEvent) => void;
   /** After a run reached a state that lasts, or parked. */
-  readonly settled: (tenant: TenantId, outcome: ItemOutcome) => Promise<void>;
+  readonly settled: (run: RunRow, outcome: ItemOutcome) => Promise<void>;
 }
 
 /** Pulls tasks from the queue and works on them. */

@@ -39,8 +39,7 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
   });
   const { state, reason, output, totals, waiting } = outcome;
   const { costMicroUsd, ...counts } = totals;
-  hold.check();
-  ctx.runs.update(item.runId, {
+  hold.settle({
     state,
     reason,
     endedMs: ctx.clock.now(),

@@ -1,7 +1,7 @@
 import { FixRequestError } from '../contracts/errors.ts';
 import { LeaseLostError } from '../contracts/lease-lost-error.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
-import type { RunHolder, RunRow } from '../state/runs.ts';
+import type { RunHolder, RunPatch, RunRow } from '../state/runs.ts';
 import type { RunLease, WorkerContext } from './worker-context.ts';
 
 /**
@@ -23,6 +23,8 @@ export interface RunHold {
   readonly isTakenFromLiving: boolean;
   /** @throws LeaseLostError when another one holds the run, or may by now. */
   check(): void;
+  /** The run's last word in its row, said only while it is held: one statement looks and writes. @throws as `check` */
+  settle(patch: RunPatch): void;
 }
 
 type HoldContext = Pick<WorkerContext, 'home' | 'runs' | 'ledger' | 'lease'>;
@@ -35,10 +37,10 @@ export async function holdNewRun(ctx: HoldContext, row: RunRow): Promise<RunHold
 }
 
 /**
- * Takes a run over from whoever had it.
+ * Takes a run over from whoever had it, and says in its row that it is at work.
  * @throws FixRequestError when another process is at work on it.
  */
-export async function takeRun(ctx: HoldContext, row: RunRow): Promise<RunHold> {
+export async function takeRun(ctx: HoldContext, row: RunRow, begun: Pick<RunPatch, 'model' | 'startedMs'> = {}): Promise<RunHold> {
   const isAtWork = row.state === 'running' && row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(row.tenant), row.owner);
   if (isAtWork && !isLaterDelivery(row, ctx.lease))
     throw new FixRequestError(
@@ -46,7 +48,7 @@ export async function takeRun(ctx: HoldContext, row: RunRow): Promise<RunHold> {
       `Run ${row.id} is at work in another process. Follow it with "clawhold runs tail ${row.id}", or stop it with "clawhold runs stop ${row.id}" first.`,
     );
   const holder = holderAfter(row, await ownerOf(ctx, row), ctx.lease);
-  if (!ctx.runs.takeOver(row.id, row, holder))
+  if (!ctx.runs.takeOver(row.id, row, { ...holder, ...begun, state: 'running', reason: '' }))
     throw new FixRequestError(
       'worker.run-busy',
       `Run ${row.id} was taken by another process just now. Follow it with "clawhold runs tail ${row.id}".`,
@@ -78,5 +80,10 @@ function holdOf(
     lease.check();
     if (!runs.isHeldBy(id, holder)) throw new LeaseLostError(lease.task);
   };
-  return { fence: holder.fence, isTakenFromLiving, check };
+  const settle = (patch: RunPatch): void => {
+    lease?.check();
+    if (lease === undefined) runs.update(id, patch);
+    else if (!runs.settle(id, holder, patch)) throw new LeaseLostError(lease.task);
+  };
+  return { fence: holder.fence, isTakenFromLiving, check, settle };
 }

@@ -32,7 +32,6 @@ export async function resumeRun(
 ): Promise<ItemOutcome> {
   const row = resumableRow(ctx, id);
   const hold = await takeRun(ctx, row);
-  ctx.runs.update(id, { state: 'running', reason: '' });
   await using journal = await openRunJournal(ctx.home, { tenant: row.tenant, runId: id }, hold);
   if (journal.droppedBytes > 0)
     ctx.emit({

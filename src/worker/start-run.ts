@@ -3,7 +3,6 @@ import { FixRequestError, RetryableError } from '../contracts/errors.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
-import { isClaimAlive } from '../governance/ledger.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import type { PolicySnapshot } from '../governance/policy-snapshot.ts';
 import type { RunRow } from '../state/runs.ts';
@@ -25,11 +24,20 @@ import type { ItemOutcome, RunNames, RunSandbox, WorkerContext } from './worker-
  * @throws FixRequestError for a wrong agent, model, policy or session: then nothing was recorded.
  */
 export async function startRun(ctx: WorkerContext, given: RunItem, signal: AbortSignal): Promise<ItemOutcome> {
+  return await startListed(ctx, { given, row: ctx.lease === undefined ? undefined : ctx.runs.get(given.runId) }, signal);
+}
+
+/** The same, with the run's row: an admitted run has one. */
+export async function startListed(
+  ctx: WorkerContext,
+  { given, row }: { readonly given: RunItem; readonly row: RunRow | undefined },
+  signal: AbortSignal,
+): Promise<ItemOutcome> {
   const item = redactedItem(ctx, given);
   const agent = await agentOfItem(ctx, item);
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
-  await refuseBusySession(ctx, item);
+  const history = sessionHistory(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), policySourceOf(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
   await using tools = await ctx.openTools(agent, sandbox);
@@ -41,10 +49,10 @@ export async function startRun(ctx: WorkerContext, given: RunItem, signal: Abort
     files: pinnedFiles(ctx, agent),
     tools: offeredTools(agent, tools, facts),
     policy: sources,
-    history: await sessionHistory(ctx, item),
+    history,
   };
   const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts });
-  const hold = await holdStart(ctx, accepted);
+  const hold = await holdStart(ctx, accepted, row);
   await using journal = await openRunJournal(ctx.home, item, hold);
   await recordStart(ctx, accepted, journal);
   if (!model.facts.hasPrice) tellUnpriced(ctx, model);
@@ -128,14 +136,10 @@ async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, s
   };
 }
 
-/** An admitted run has a row already; one of a command gets it now. */
-async function holdStart(ctx: WorkerContext, accepted: AcceptedEntry): Promise<RunHold> {
-  const { item, model, atMs } = accepted;
-  const row = ctx.lease === undefined ? undefined : ctx.runs.get(item.runId);
-  if (row === undefined) return await holdNewRun(ctx, firstRow(accepted));
-  const hold = await takeRun(ctx, row);
-  ctx.runs.update(item.runId, { state: 'running', reason: '', model, startedMs: atMs });
-  return hold;
+/** One of a command gets its row now. A row that changed since it was read is not taken. */
+async function holdStart(ctx: WorkerContext, accepted: AcceptedEntry, row: RunRow | undefined): Promise<RunHold> {
+  const { model, atMs } = accepted;
+  return row === undefined ? await holdNewRun(ctx, firstRow(accepted)) : await takeRun(ctx, row, { model, startedMs: atMs });
 }
 
 /** Whoever had the task before got further than it seemed. */
@@ -215,24 +219,6 @@ export function lowestLimits(...layers: readonly PartialLimits[]): RunLimits {
     tokens: lowest('tokens'),
     usd: lowest('usd'),
   };
-}
-
-/** Two runs at once in one conversation would each miss what the other said. */
-async function refuseBusySession(ctx: WorkerContext, { tenant, sessionId: session, runId }: RunItem): Promise<void> {
-  const page: readonly { readonly id: string; readonly owner?: string | undefined }[] = ctx.runs.list({
-    tenant,
-    session,
-    state: 'running',
-    limit: 10,
-  });
-  for (const row of page) {
-    if (row.id !== runId && row.owner !== undefined && isClaimAlive(ctx.home.ledgerDir(tenant), row.owner)) {
-      throw new FixRequestError(
-        'worker.session-busy',
-        `Session ${session} is at work in run ${row.id}. Wait until it ends (clawhold runs tail ${row.id}), or begin a new session.`,
-      );
-    }
-  }
 }
 
 function namesOf({ runId, sessionId, agent }: RunItem): RunNames {

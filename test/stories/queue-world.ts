@@ -49,7 +49,7 @@ export async function queueWorld(one: Installation): Promise<QueueWorld> {
         tracer: passingTracer,
         workerOf: async () => worker,
         publish: () => {},
-        settled: async (_tenant, outcome) => void outcomes.push(outcome),
+        settled: async (_run, outcome) => void outcomes.push(outcome),
         ...change,
       });
       executors.push(executor);

@@ -1,10 +1,8 @@
 import os from 'node:os';
 import type { RunEvent } from '../../agent/run-events.ts';
 import type { RunId, TenantId } from '../../contracts/ids.ts';
-import { openRuns } from '../../state/runs.ts';
-import { openSessions } from '../../state/sessions.ts';
+import type { RunRow } from '../../state/runs.ts';
 import { openExecutor, type Executor } from '../../worker/execute-tasks.ts';
-import type { ItemOutcome } from '../../worker/worker-context.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
 
@@ -33,7 +31,7 @@ export function serveExecutor(parts: ExecutorParts): Executor {
     workerOf: async (tenant) => await installation.workerOf(tenant),
     mayWork: (tenant) => !isSuspended(installation, tenant),
     publish: parts.publish,
-    settled: async (tenant, outcome) => recordSettled(parts, tenant, outcome),
+    settled: async (row) => recordSettled(parts, row),
   });
 }
 
@@ -47,15 +45,9 @@ function isSuspended({ tenants }: Installation, tenant: TenantId): boolean {
   }
 }
 
-function recordSettled({ installation: { database }, metrics }: ExecutorParts, tenant: TenantId, { run }: ItemOutcome): void {
-  const row = openRuns(database, tenant).get(run);
-  if (row === undefined) return;
-  const sessions = openSessions(database, tenant);
-  if (!sessions.setLastRun(row.session, row.id))
-    sessions.create({ id: row.session, tenant, agent: row.agent, createdMs: row.createdMs, lastRun: row.id });
-  if (row.state === 'waiting') return;
-  const { model } = row;
-  metrics.count('model_tokens_total', { tenant, model, direction: 'input' }, row.inputTokens);
-  metrics.count('model_tokens_total', { tenant, model, direction: 'output' }, row.outputTokens);
-  metrics.count('model_cost_usd_total', { tenant, model }, (row.costMicroUsd ?? 0) / 1e6);
+function recordSettled({ metrics }: ExecutorParts, { tenant, model, state, inputTokens, outputTokens, costMicroUsd = 0 }: RunRow): void {
+  if (state === 'waiting') return;
+  metrics.count('model_tokens_total', { tenant, model, direction: 'input' }, inputTokens);
+  metrics.count('model_tokens_total', { tenant, model, direction: 'output' }, outputTokens);
+  metrics.count('model_cost_usd_total', { tenant, model }, costMicroUsd / 1e6);
 }

@@ -5,7 +5,7 @@ import { terminalStates } from '../../contracts/run.ts';
 import { readJournal } from '../../state/journal.ts';
 import { acceptedRow, type RunRow } from '../../state/runs.ts';
 import { resumeRun } from '../resume-run.ts';
-import { startRun } from '../start-run.ts';
+import { startListed } from '../start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
 
 /** Who works on it holds the lease of the task. */
@@ -23,7 +23,7 @@ export async function advanceRun(worker: LeasedWorker, payload: TaskPayload, sig
   const id = runOf(payload);
   const row = worker.runs.get(id) ?? insertRow(worker, payload);
   if (row === undefined || isDone(row, payload, worker)) return undefined;
-  if (payload.kind === 'start' && !(await hasBegun(worker, row))) return await startRun(worker, payload.item, signal);
+  if (payload.kind === 'start' && !(await hasBegun(worker, row))) return await startListed(worker, { given: payload.item, row }, signal);
   return await resumeRun(worker, id, { signal, approvals: 'wait' });
 }
 

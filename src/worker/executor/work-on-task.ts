@@ -146,7 +146,7 @@ async function tell(ctx: TaskContext, { worker, readyMs }: Pick<Opened, 'worker'
   ctx.metrics.observe('turn_duration_seconds', (worker.clock.now() - readyMs) / 1000, { tenant: row.tenant });
   ctx.log.info('run settled', { run_id: outcome.run, state: outcome.state });
   try {
-    await ctx.settled(row.tenant, outcome);
+    await ctx.settled(row, outcome);
   } catch (error) {
     ctx.log.error('nobody was told that a run settled', { run_id: outcome.run, reason: reasonOf(error) });
   }
