@@ -61,6 +61,8 @@ export function openExecutor(ctx: ExecutorContext): Executor {
 interface AtWork {
   readonly tenant: TenantId;
   readonly stop: AbortController;
+  /** Its run is over, and only the queue has still to be told: another one may have its slot. */
+  isOver: boolean;
   ended: Promise<void>;
   /** What was thrown in it and not caught. */
   crash?: string;
@@ -71,6 +73,7 @@ class TaskExecutor implements Executor {
   readonly #stop = new AbortController();
   readonly #inTask = new AsyncLocalStorage<AtWork>();
   readonly #atWork = new Set<AtWork>();
+  #runs = 0;
   /** Sessions at work here: their next run waits. */
   readonly #sessions = new Set<string>();
   #loop: Promise<void> = Promise.resolve();
@@ -130,14 +133,15 @@ class TaskExecutor implements Executor {
   async #pull(): Promise<void> {
     const { signal } = this.#stop;
     for (let empty = 0; !signal.aborted;) {
-      const free = this.#ctx.concurrency - this.busy;
+      const free = this.#ctx.concurrency - this.#runs;
       if (free === 0) {
         await this.#freed.promise;
         continue;
       }
       const taken = await this.#lease(free);
       empty = taken > 0 ? 0 : empty + 1;
-      if (taken === 0) await this.#waitForWork(empty);
+      // Fewer than were asked for: there are no more.
+      if (taken < free) await this.#waitForWork(empty);
     }
   }
 
@@ -159,25 +163,32 @@ class TaskExecutor implements Executor {
   async #waitForWork(empty: number): Promise<void> {
     const { queue, scope = {} } = this.#ctx;
     const { signal } = this.#stop;
-    const wake = new AbortController();
-    if (this.busy > 0) void this.#freed.promise.then(() => wake.abort());
     // silent-ok: a wait that is given up is over.
-    await queue.waitForWork(scope, 1000, AbortSignal.any([signal, wake.signal])).catch(() => undefined);
+    await queue.waitForWork(scope, 1000, signal).catch(() => undefined);
     if (empty > 2) await delay(Math.min(50, 5 * empty), undefined, { signal }).catch(() => undefined);
   }
 
   #begin(lease: Lease, takenMs: number): void {
     const tenant = lease.message.tenant_id as TenantId;
-    const entry: AtWork = { tenant, stop: new AbortController(), ended: Promise.resolve() };
+    const entry: AtWork = { tenant, stop: new AbortController(), isOver: false, ended: Promise.resolve() };
     this.#atWork.add(entry);
-    const parts = { sessions: this.#sessions, patienceMs, signal: entry.stop.signal, crash: () => entry.crash };
+    this.#runs += 1;
+    const over = (): void => this.#free(entry);
+    const parts = { sessions: this.#sessions, patienceMs, signal: entry.stop.signal, crash: () => entry.crash, over };
     if (this.#stop.signal.aborted) entry.stop.abort(new RunStopped('released'));
     const work = this.#inTask.run(entry, async () => await workOnTask({ ...this.#ctx, ...parts }, lease, takenMs));
     entry.ended = work.finally(() => {
       this.#atWork.delete(entry);
       if (this.busy === 0) this.#idleSinceMs = performance.now();
-      this.#freed.resolve();
-      this.#freed = Promise.withResolvers();
+      this.#free(entry);
     });
+  }
+
+  #free(entry: AtWork): void {
+    if (entry.isOver) return;
+    entry.isOver = true;
+    this.#runs -= 1;
+    this.#freed.resolve();
+    this.#freed = Promise.withResolvers();
   }
 }

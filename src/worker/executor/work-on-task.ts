@@ -19,6 +19,8 @@ export interface TaskContext extends ExecutorContext {
   readonly signal: AbortSignal;
   /** What was thrown in this task outside of its own calls. */
   readonly crash: () => string | undefined;
+  /** Called when the run is over, right before the queue is told: what takes the slot next is asked for in the same breath. */
+  readonly over: () => void;
 }
 
 /** What a delivery knows of its task once it was read. */
@@ -164,12 +166,14 @@ async function settle(ctx: TaskContext, { lease, verdict, opened }: Settling): P
       ctx.metrics.count('leases_lost_total', { tenant: lease.message.tenant_id });
       return;
     case 'done':
+      ctx.over();
       await ctx.queue.ack(lease);
       return;
     case 'failed':
       if (opened === undefined) await ctx.queue.nak(lease, { delayMs: 0, reason: verdict.reason, isDead: true });
       else {
         endRun(ctx, opened, verdict);
+        ctx.over();
         await ctx.queue.ack(lease);
       }
       return;
