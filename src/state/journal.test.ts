@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { JournalEntry } from '../contracts/journal.ts';
+import { sha256 } from '../contracts/json.ts';
 import { startChild } from '../../test/run-child.ts';
 import { openJournal, readJournal } from './journal.ts';
 
@@ -139,4 +140,23 @@ test('a guard that throws right before a write leaves the file as it was, and en
   isHeld = true;
   await assert.rejects(journal.append(value('later')), /lost/);
   assert.deepEqual(await readJournal(file), [value('a')]);
+});
+
+test('the hash of a journal is that of its bytes, found and written, also when the file is changed behind its back', async () => {
+  const file = scratch();
+  const hashOfFile = (): string => sha256(fs.readFileSync(file));
+  {
+    await using journal = await openJournal(file, { fence: 1 });
+    await Promise.all([journal.append(value('a')), journal.append(value('b'))]);
+    assert.equal(journal.sha256(), hashOfFile());
+  }
+  fs.appendFileSync(file, '{"torn');
+  await using journal = await openJournal(file, { fence: 2 });
+  await journal.append(value('c'));
+  const whole = hashOfFile();
+
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('"a"', '"z"'));
+
+  assert.equal(journal.sha256(), whole);
+  assert.notEqual(hashOfFile(), whole);
 });

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import fs from 'node:fs';
 import { AskHumanError, reasonOf } from '../contracts/errors.ts';
+import { newSha256, type Sha256 } from '../contracts/json.ts';
 import { newFenceFilter, type Journal, type JournalEntry } from '../contracts/journal.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { openLineFile, type LineFileOptions } from './line-file.ts';
@@ -8,6 +9,8 @@ import { openLineFile, type LineFileOptions } from './line-file.ts';
 export interface OpenJournal extends Journal, AsyncDisposable {
   /** Bytes of a torn last entry that a crash left and that were cut off. */
   readonly droppedBytes: number;
+  /** Of all lines, those found and those appended since: what the file holds when every append is durable. Ends the journal. */
+  sha256(): Sha256;
 }
 
 export interface JournalOptions extends LineFileOptions {
@@ -29,10 +32,18 @@ export async function openJournal(file: string, options: JournalOptions = {}): P
   if (options.isTakenFromLiving === true) await replaceJournal(file);
   const target = openLineFile(file, options);
   try {
+    const found = target.size === 0 ? undefined : fs.readFileSync(file);
+    const hash = newSha256();
+    if (found !== undefined) hash.update(found);
     return {
-      entries: target.size === 0 ? [] : parseEntries(fs.readFileSync(file), file),
+      entries: found === undefined ? [] : parseEntries(found, file),
       droppedBytes: target.droppedBytes,
-      append: (entry) => target.append(JSON.stringify(fence === undefined ? entry : { ...entry, fence })),
+      sha256: () => hash.digest(),
+      append: (entry) => {
+        const line = JSON.stringify(fence === undefined ? entry : { ...entry, fence });
+        hash.update(Buffer.from(`${line}\n`));
+        return target.append(line);
+      },
       [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
     };
   } catch (error) {

@@ -71,7 +71,7 @@ export async function continueRun(ctx: WorkerContext, input: ContinueInput): Pro
   const timeout = setTimeout(() => timer.abort(new RunStopped('timed-out')), run.limits.seconds * 1000);
   try {
     const outcome = await runAgent(runContext(ctx, input), run, AbortSignal.any([input.signal, timer.signal, stopFile.signal, ...lost]));
-    return await finishRun(ctx, { item, outcome, entries: input.journal.all, hold: input.hold });
+    return await finishRun(ctx, { item, outcome, journal: input.journal, hold: input.hold });
   } finally {
     clearTimeout(timeout);
   }

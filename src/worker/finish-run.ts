@@ -1,18 +1,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { RunOutcome } from '../agent/run-agent.ts';
-import type { JournalEntry } from '../contracts/journal.ts';
 import { hashJson, sha256, type Sha256 } from '../contracts/json.ts';
 import type { RunItem } from '../contracts/run.ts';
 import { bundleFiles } from './bundle.ts';
 import type { RunHold } from './hold-run.ts';
+import type { RunJournal } from './run-journal.ts';
 import type { ItemOutcome, WorkerContext } from './worker-context.ts';
 
 export interface FinishInput {
   readonly item: RunItem;
   readonly outcome: RunOutcome;
-  /** The whole journal, its end included. */
-  readonly entries: readonly JournalEntry[];
+  /** Its end included. */
+  readonly journal: Pick<RunJournal, 'all' | 'sha256'>;
   readonly hold: RunHold;
 }
 
@@ -25,7 +25,7 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
   hold.check();
   const files = writeBundle(ctx, input);
   const at = new Date(ctx.clock.now()).toISOString();
-  const accepted = input.entries.find((entry) => entry.kind === 'accepted');
+  const accepted = input.journal.all.find((entry) => entry.kind === 'accepted');
   const ledger = await ctx.ledger(item.tenant);
   await ledger.append({
     type: 'run.end',
@@ -55,13 +55,13 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
  * Hash of every file of the bundle, the journal included, by path within the run's folder. Written at once: the files
  * are small and not synced, and three trips to another thread for each cost more than they spare.
  */
-function writeBundle(ctx: WorkerContext, { item, entries }: FinishInput): Record<string, Sha256> {
+function writeBundle(ctx: WorkerContext, { item, journal }: FinishInput): Record<string, Sha256> {
   const dir = ctx.home.runDir(item.tenant, item.runId);
-  const files = bundleFiles(entries);
+  const files = bundleFiles(journal.all);
   if ([...files.keys()].some((name) => name.startsWith('tools/'))) fs.mkdirSync(path.join(dir, 'tools'), { recursive: true, mode: 0o700 });
   const hashes: Record<string, Sha256> = {};
   for (const [name, text] of files) fs.writeFileSync(path.join(dir, name), text, { mode: 0o600 });
   for (const [name, text] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) hashes[name] = sha256(text);
-  hashes['journal.jsonl'] = sha256(fs.readFileSync(path.join(dir, 'journal.jsonl')));
+  hashes['journal.jsonl'] = journal.sha256();
   return hashes;
 }

@@ -44,7 +44,7 @@ export async function resumeRun(
   const events = await eventsOf(ctx, row);
   await completeLedger(ctx, { accepted, entries: journal.entries, events });
   if (last?.kind === 'end' && (last.state === 'done' || diedAfterEnd(ctx, row)))
-    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), entries: journal.all, hold });
+    return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), journal, hold });
   await recordResume(ctx, { accepted, row, approvals, journal, hold });
   const { item } = accepted;
   const agent = await agentOfItem(ctx, item);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Journal, JournalEntry } from '../contracts/journal.ts';
 import type { RunItem } from '../contracts/run.ts';
+import type { Sha256 } from '../contracts/json.ts';
 import type { Home } from '../state/home.ts';
 import { openJournal } from '../state/journal.ts';
 import type { RunHold } from './hold-run.ts';
@@ -10,6 +11,8 @@ export interface RunJournal extends Journal, AsyncDisposable {
   /** What stood there and what was added since. */
   readonly all: readonly JournalEntry[];
   readonly droppedBytes: number;
+  /** Of the whole file, from the bytes that were found and written: whoever changes it meanwhile is found out. Ends the journal. */
+  sha256(): Sha256;
 }
 
 /** Opens it for the holder: nothing is written any more once the hold is lost. */
@@ -23,6 +26,7 @@ export async function openRunJournal(home: Home, item: Pick<RunItem, 'tenant' | 
     entries: journal.entries,
     all,
     droppedBytes: journal.droppedBytes,
+    sha256: () => journal.sha256(),
     append: async (entry) => {
       all.push(entry);
       await journal.append(entry);

@@ -84,11 +84,17 @@ function callOf({ request, reply, facts }: Asked, { parsed, key, closing }: Prep
   };
 }
 
+/** Fires when the client has gone before its answer, or the gateway closes. */
 function signalOf({ raw }: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController();
-  if (raw.destroyed) gone.abort();
-  raw.on('close', () => gone.abort());
-  return AbortSignal.any([gone.signal, closing]);
+  const abort = (): void => gone.abort();
+  if (raw.destroyed || closing.aborted) abort();
+  closing.addEventListener('abort', abort, { once: true });
+  raw.on('close', () => {
+    closing.removeEventListener('abort', abort);
+    if (!raw.writableFinished) abort();
+  });
+  return gone.signal;
 }
 
 function traceparentOf(value: string | readonly string[] | undefined): string | undefined {

@@ -100,33 +100,45 @@ export const showRun: Route = defineRoute({
     const waitMs = (call.query.wait ?? 0) * 1000;
     if (waitMs === 0 || isSettled(row.state)) return json(describeRun(ctx, row));
     const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), waitMs);
+    const abort = (): void => stop.abort();
+    const timer = setTimeout(abort, waitMs);
+    call.signal.addEventListener('abort', abort, { once: true });
     try {
-      return json(describeRun(ctx, await settledRow(ctx, row, AbortSignal.any([call.signal, stop.signal]))));
+      const { now, output } = await settledRow(ctx, row, stop.signal);
+      return json(describeRun(ctx, now, output));
     } finally {
       clearTimeout(timer);
+      call.signal.removeEventListener('abort', abort);
     }
   },
 });
 
-/** The row once the run has ended or waits, or as it is when the signal fires. The journal's end is written a moment before the row. */
-async function settledRow(ctx: GatewayContext, row: RunRow, signal: AbortSignal): Promise<RunRow> {
-  const end = await ctx.feed.waitUntilSettled({ tenant: row.tenant, run: row.id }, signal);
-  if (end === undefined) return findRun(ctx, row.tenant, row.id);
-  for (let waitMs = 1; waitMs < 1000 && !signal.aborted; waitMs *= 2) {
-    const now = findRun(ctx, row.tenant, row.id);
-    if (isSettled(now.state)) return now;
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
-  return findRun(ctx, row.tenant, row.id);
+interface Settled {
+  readonly now: RunRow;
+  /** As it was told with the end. */
+  readonly output?: string;
 }
 
-function describeRun(ctx: GatewayContext, row: RunRow): z.output<typeof oneRun> {
+/** The row once the run has ended or waits, or as it is when the signal fires. The journal's end is written a moment before the row. */
+async function settledRow(ctx: GatewayContext, row: RunRow, signal: AbortSignal): Promise<Settled> {
+  const end = await ctx.feed.waitUntilSettled({ tenant: row.tenant, run: row.id }, signal);
+  if (end === undefined) return { now: findRun(ctx, row.tenant, row.id) };
+  for (let waitMs = 1; waitMs < 1000 && !signal.aborted; waitMs *= 2) {
+    const now = findRun(ctx, row.tenant, row.id);
+    // What a row alone tells of an end has no totals, and no output.
+    if (now.state === end.state && end.totals !== undefined) return { now, output: end.output };
+    if (isSettled(now.state)) return { now };
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+  return { now: findRun(ctx, row.tenant, row.id) };
+}
+
+function describeRun(ctx: GatewayContext, row: RunRow, output?: string): z.output<typeof oneRun> {
   const isOver = terminalStates.has(row.state);
   const waiting = isOver ? [] : ctx.stores(row.tenant).approvals.list({ tenant: row.tenant, run: row.id, state: 'open' }, ctx.clock.now());
   return {
     run: { ...shownRun(row), state: liveState(ctx, row) },
-    output: isSettled(row.state) ? outputOf(ctx, row) : '',
+    output: isSettled(row.state) ? (output ?? outputOf(ctx, row)) : '',
     waiting: waiting.map(({ id }) => id),
     artifacts: artifactsOf(ctx, row),
   };

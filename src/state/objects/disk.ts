@@ -15,13 +15,13 @@ const maxSeen = 4096;
  * object to check it once, and again when its file is not the one that was checked.
  */
 export function diskObjects(dir: string): Objects {
-  const seen = new Map<Sha256, string>();
+  const seen = new Map<Sha256, fs.Stats>();
   return {
     put: async (bytes) => {
       const sha = sha256(bytes);
       const file = fileOf(dir, sha);
       const identity = identityOf(file);
-      if (identity !== undefined && seen.get(sha) === identity) return sha;
+      if (identity !== undefined && isSame(identity, seen.get(sha))) return sha;
       if (isIntact(file, { sha, size: Buffer.byteLength(bytes) })) {
         if (seen.size >= maxSeen) seen.clear();
         if (identity !== undefined) seen.set(sha, identity);
@@ -43,13 +43,18 @@ export function diskObjects(dir: string): Objects {
 
 function fileOf(dir: string, sha: Sha256): string {
   assert(/^[0-9a-f]{64}$/.test(sha), 'an object is named by 64 hex digits');
-  return path.join(dir, sha.slice(0, 2), sha);
+  return `${dir}${path.sep}${sha.slice(0, 2)}${path.sep}${sha}`;
 }
 
-/** Another file, or one that was written to, has another. */
-function identityOf(file: string): string | undefined {
-  const stat = fs.statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`;
+function identityOf(file: string): fs.Stats | undefined {
+  return fs.statSync(file, { throwIfNoEntry: false });
+}
+
+/** Another file, or one that was written to, is not the same. */
+function isSame(now: fs.Stats, then: fs.Stats | undefined): boolean {
+  return (
+    now.ino === then?.ino && now.ctimeMs === then.ctimeMs && now.mtimeMs === then.mtimeMs && now.size === then.size && now.dev === then.dev
+  );
 }
 
 /** The rename that made the file came after its fsync, so a file with the right bytes now is a durable one. */

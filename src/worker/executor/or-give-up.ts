@@ -17,12 +17,13 @@ export interface GiveUpContext {
  * @throws the reason of the signal that fired first, when the work was given up.
  */
 export async function orGiveUp<T>({ signals, patienceMs, log }: GiveUpContext, work: Promise<T>): Promise<T> {
-  const done = new AbortController();
+  let patience: AbortController | undefined;
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
   givenUp.catch(() => undefined);
   const stop = async (): Promise<void> => {
+    patience ??= new AbortController();
     try {
-      await delay(patienceMs, undefined, { signal: done.signal, ref: false });
+      await delay(patienceMs, undefined, { signal: patience.signal, ref: false });
     } catch {
       // silent-ok: the work ended in time.
       return;
@@ -36,7 +37,7 @@ export async function orGiveUp<T>({ signals, patienceMs, log }: GiveUpContext, w
   try {
     return await Promise.race([work, givenUp]);
   } finally {
-    done.abort();
+    patience?.abort();
     for (const signal of signals) signal.removeEventListener('abort', onAbort);
   }
 }
