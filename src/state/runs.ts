@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import * as z from 'zod/mini';
 import type { AgentId, RunId, SessionId, TaskId, TenantId } from '../contracts/ids.ts';
-import { runStates, type RunItem, type RunState } from '../contracts/run.ts';
+import type { RunItem, RunState } from '../contracts/run.ts';
 import type { Database, SqlValue } from './database.ts';
-import { whenRead } from '../contracts/when-read.ts';
+import { columnList, columns, marks, parseRow, valuesOf } from './runs/row-columns.ts';
 
 /** One run as lists show it: an index of what its folder holds, and who works on it. */
 export interface RunRow {
@@ -96,64 +95,6 @@ export interface Runs {
   put(row: RunRow): void;
 }
 
-const columns: Readonly<Record<keyof RunRow, string>> = {
-  id: 'id',
-  session: 'session',
-  tenant: 'tenant',
-  agent: 'agent',
-  project: 'project',
-  lane: 'lane',
-  state: 'state',
-  door: 'door',
-  model: 'model',
-  inputPreview: 'input_preview',
-  reason: 'reason',
-  createdMs: 'created_ms',
-  startedMs: 'started_ms',
-  endedMs: 'ended_ms',
-  turns: 'turns',
-  toolCalls: 'tool_calls',
-  inputTokens: 'input_tokens',
-  outputTokens: 'output_tokens',
-  costMicroUsd: 'cost_micro_usd',
-  owner: 'owner',
-  fence: 'fence',
-  task: 'task',
-  taskFence: 'task_fence',
-};
-const fields = Object.keys(columns) as (keyof RunRow)[];
-const columnList = Object.values(columns).join(', ');
-const marks = fields.map(() => '?').join(', ');
-
-const maybeInt = z.nullable(z.int());
-const rowShape = whenRead(() =>
-  z.object({
-    id: z.string(),
-    session: z.string(),
-    tenant: z.string(),
-    agent: z.string(),
-    project: z.nullable(z.string()),
-    lane: z.nullable(z.string()),
-    state: z.enum(runStates),
-    door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
-    model: z.string(),
-    input_preview: z.string(),
-    reason: z.string(),
-    created_ms: z.int(),
-    started_ms: maybeInt,
-    ended_ms: maybeInt,
-    turns: z.int(),
-    tool_calls: z.int(),
-    input_tokens: z.int(),
-    output_tokens: z.int(),
-    cost_micro_usd: maybeInt,
-    owner: z.nullable(z.string()),
-    fence: maybeInt,
-    task: z.nullable(z.string()),
-    task_fence: maybeInt,
-  }),
-);
-
 export function openRuns(database: Database, tenant?: TenantId): Runs {
   const scope = scopeOf(tenant);
   const owned = (row: RunRow): SqlValue[] => {
@@ -194,10 +135,6 @@ interface Scope {
 
 function scopeOf(tenant: TenantId | undefined): Scope {
   return tenant === undefined ? { sql: '', values: [] } : { sql: ' AND tenant = ?', values: [tenant] };
-}
-
-function valuesOf(row: RunRow): SqlValue[] {
-  return fields.map((field) => row[field] ?? null);
 }
 
 function countInLane(database: Database, { tenant, project, lane, sinceMs }: Parameters<Runs['countInLane']>[0], scope: Scope): number {
@@ -311,11 +248,4 @@ function listRuns(database: Database, filter: RunFilter): RunRow[] {
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   const rows = database.all(`SELECT ${columnList} FROM runs ${where} ORDER BY id DESC LIMIT ?`, ...values, filter.limit ?? 50);
   return rows.map((row) => parseRow(row) as RunRow);
-}
-
-function parseRow(row: unknown): RunRow | undefined {
-  if (row === undefined) return undefined;
-  const parsed = rowShape.parse(row) as Record<string, unknown>;
-  const entries = fields.map((field) => [field, parsed[columns[field]]] as const).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries) as unknown as RunRow;
 }
