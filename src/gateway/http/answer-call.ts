@@ -88,7 +88,10 @@ function callOf({ request, reply, facts }: Asked, { parsed, key, closing }: Prep
 function signalOf({ raw }: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController();
   const abort = (): void => gone.abort();
-  if (raw.destroyed || closing.aborted) abort();
+  if (raw.destroyed || closing.aborted) {
+    abort();
+    return gone.signal;
+  }
   closing.addEventListener('abort', abort, { once: true });
   raw.on('close', () => {
     closing.removeEventListener('abort', abort);
