@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { runChild } from '../../test/run-child.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, openDatabaseForReading } from './database.ts';
 import { schemaSteps } from './database/schema.ts';
 
 function scratch(): string {
@@ -70,6 +70,7 @@ test('a file that is no database is refused with what to do', () => {
   fs.writeFileSync(file, 'this is not a database, but it is long enough to be looked at as if it were one, is it not');
 
   assert.throws(() => openDatabase(file), { code: 'state.database-damaged', remedy: 'fix-request', message: /rebuilt from their folders/ });
+  assert.throws(() => openDatabaseForReading(file), { code: 'state.database-damaged', message: /restore it from a backup/ });
 });
 
 test('a transaction that throws leaves nothing', () => {

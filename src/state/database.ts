@@ -77,8 +77,17 @@ export function openDatabase(file: string, options: DatabaseOptions = {}): Datab
 export function openDatabaseForReading(file: string): Database {
   const { DatabaseSync: Connection } = process.getBuiltinModule('node:sqlite');
   try {
-    return wrap(new Connection(file, { readOnly: true, timeout: 5000 }), file);
+    const connection = new Connection(file, { readOnly: true, timeout: 5000 });
+    // The file is looked at by the first read, not when it is opened.
+    connection.prepare('PRAGMA schema_version').get();
+    return wrap(connection, file);
   } catch (error) {
+    if (isDamage(error))
+      throw new FixRequestError(
+        'state.database-damaged',
+        `The database ${file} is damaged: ${reasonOf(error)}. Run clawhold doctor, and restore it from a backup.`,
+        { cause: error },
+      );
     throw new RetryableError(
       'state.database-not-opened',
       `The database ${file} cannot be read: ${reasonOf(error)}. Make it readable for you, then try again.`,
@@ -87,14 +96,18 @@ export function openDatabaseForReading(file: string): Database {
   }
 }
 
+function isDamage(error: unknown): boolean {
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  return code === 26 || code === 11;
+}
+
 function prepare(connection: DatabaseSync, file: string, steps: readonly string[]): void {
   try {
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     migrate(connection, file, steps);
   } catch (error) {
     if (error instanceof FixRequestError) throw error;
-    const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
-    if (code === 26 || code === 11) {
+    if (isDamage(error)) {
       throw new FixRequestError(
         'state.database-damaged',
         `The database ${file} is damaged: ${reasonOf(error)}. Move it away (and its -wal and -shm files); it is made again, and the list of runs is rebuilt from their folders.`,

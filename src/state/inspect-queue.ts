@@ -7,9 +7,13 @@ import { queueSteps } from './queue/sqlite/schema.ts';
 /** The newest schema of `queue.db` that this build knows. */
 export const knownQueueSchema: number = queueSteps.length;
 
-/** What waits on a queue, by tenant and agent type, read beside whoever works on it; empty when there is none yet. */
+/**
+ * What waits on a queue, by tenant and agent type, read beside whoever works on it; empty when there is none yet, or when
+ * the first process died while it was made.
+ */
 export function inspectQueue(file: string): readonly QueueCounts[] {
   if (!fs.existsSync(file)) return [];
   using database = openDatabaseForReading(file);
-  return readCounts(database, {});
+  const { user_version: schema } = database.get('PRAGMA user_version') as { readonly user_version: number };
+  return schema === 0 ? [] : readCounts(database, {});
 }

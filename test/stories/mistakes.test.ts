@@ -25,6 +25,18 @@ test('an agent that does not exist is one sentence in every command that takes o
   }
 });
 
+test('what cannot be a run is no empty answer of the ledger, and a damaged queue is told apart from a full disk', async () => {
+  using one = newInstallation();
+  await one.cli(['tokens', 'create', '--role', 'viewer']);
+
+  const query = await one.cli(['audit', 'query', '--run', 'nope', '--json']);
+  one.write('.clawhold/queue.db', 'this is no database, but it is long enough to be looked at as if it were one, is it not');
+  const status = await one.cli(['status', '--json']);
+
+  assert.deepEqual([query.code, query.json['error'].code], [2, 'contracts.bad-id']);
+  assert.deepEqual([status.code, status.json['error'].code], [2, 'state.database-damaged']);
+});
+
 test('a workspace that is not there is refused instead of made', async () => {
   using one = newInstallation({ clawholdYaml: scripted });
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import path from 'node:path';
 import { FixRequestError } from '../../contracts/errors.ts';
+import { parseRunId } from '../../contracts/ids.ts';
 import { ledgerEvents, type LedgerEventType } from '../../contracts/ledger.ts';
 import type { LedgerFilter } from '../../governance/query-ledger.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
@@ -75,7 +76,7 @@ function printRecord(
 function filterFrom(flags: FilterFlags): LedgerFilter {
   const { run, agent, tool } = flags;
   return {
-    ...(run === undefined ? {} : { run }),
+    ...(run === undefined ? {} : { run: parseRunId(run) }),
     ...(agent === undefined ? {} : { agent }),
     ...(tool === undefined ? {} : { tool }),
     ...(flags.type === undefined ? {} : { type: eventType(flags.type) }),

@@ -49,6 +49,7 @@ export type BackupFile = BackupManifest['files'][number];
 export function readManifestText(archive: string): string {
   const file = path.join(archive, manifestName);
   const facts = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (!fs.existsSync(archive)) throw badArchive(archive, 'there is no such folder');
   if (facts?.isFile() !== true) throw badArchive(archive, `there is no ${manifestName} in it, so it is no finished backup`);
   if (facts.size > maxManifestBytes) throw badArchive(archive, `its ${manifestName} has ${facts.size} bytes, which no backup needs`);
   return fs.readFileSync(file, 'utf8');
