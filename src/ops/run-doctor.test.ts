@@ -393,13 +393,6 @@ const sabotages: readonly Sabotage[] = [
   { check: 'queue', name: 'a dead task', status: 'warn', says: /1 task is dead/, harm: async (w) => await putTask(w, 1) },
   {
     check: 'queue',
-    name: 'a file whose making was cut short holds nothing',
-    status: 'skip',
-    says: /holds nothing/,
-    harm: (w) => fs.writeFileSync(path.join(w.homeDir, 'queue.db'), ''),
-  },
-  {
-    check: 'queue',
     name: 'a task that waits too long',
     status: 'warn',
     says: /has waited for 60 minutes/,
