@@ -40,9 +40,8 @@ export function openSqliteQueue(
   { file, clock, monotonicMs = kernelMs, maxBytes }: QueueOptions,
   { isNeverLone }: SqliteTestOptions = {},
 ): Queue {
-  const database = openQueueFile(file);
+  const database = openQueueFile(file, maxBytes);
   endLeasesOfOldBoot(database, monotonicMs());
-  database.run('PRAGMA query_only = ON');
   return new SqliteQueue({
     file,
     maxBytes,
@@ -90,7 +89,13 @@ class SqliteQueue implements Queue {
         return version !== before || isAnyDue(database, now());
       },
     });
-    this.#writer = new Writer({ file, maxBytes, isNeverLone, now, onReady: () => this.#waiters.check() });
+    this.#writer = new Writer({
+      file,
+      maxBytes,
+      now,
+      database: isNeverLone === true ? undefined : database,
+      onReady: () => this.#waiters.check(),
+    });
   }
 
   async put(tasks: readonly PutTask[]): Promise<readonly PutOutcome[]> {

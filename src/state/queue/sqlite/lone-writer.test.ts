@@ -38,14 +38,16 @@ interface World {
   /** What the writer's thread does its work with. */
   readonly thread: Store;
   readonly lone: LoneWriter;
-  /** The task that the lone writer leased. */
+  readonly mine: Database;
+  /** The second task, in the hands of w. */
   readonly given: GivenTask;
 }
 
 /** Three tasks, of which the first is leased, and a lone writer that may give fences. */
 function openWorld(file = scratchFile()): World {
   const thread = new Store(openQueueFile(file));
-  const lone = new LoneWriter({ file });
+  const mine = openQueueFile(file);
+  const lone = new LoneWriter(mine);
   runBatch(thread, [
     { kind: 'put', ask: { tasks: [newTask(1), newTask(2), newTask(3)] }, at },
     { ...leaseOf(1), at },
@@ -54,7 +56,7 @@ function openWorld(file = scratchFile()): World {
   const [given] = runBatch(thread, [{ ...leaseOf(1), at }]).replies.flatMap((reply) =>
     'answer' in reply ? (reply.answer as readonly GivenTask[]) : [],
   );
-  return { thread, lone, given: given! };
+  return { thread, lone, given: given!, mine };
 }
 
 function rows(database: Database): unknown {
@@ -97,13 +99,13 @@ for (const [name, prepare] of Object.entries(forTheThread)) {
     assert.equal(world.lone.run(asked, at), undefined);
 
     assert.deepEqual(rows(world.thread.database), before);
-    world.lone[Symbol.dispose]();
+    world.mine[Symbol.dispose]();
     world.thread.database[Symbol.dispose]();
   });
 }
 
 test('the lone writer leases, extends, acks and gives back, with fences after those of the thread', () => {
-  const { thread, lone, given } = openWorld();
+  const { thread, mine, lone, given } = openWorld();
 
   const leased = lone.run([leaseOf(1)], at)?.answers[0] as readonly GivenTask[];
   const why = { delayMs: 0, reason: 'busy' };
@@ -120,7 +122,7 @@ test('the lone writer leases, extends, acks and gives back, with fences after th
   assert.equal(leased[0]!.fence, given.fence + 1);
   assert.deepEqual([last?.answers, last?.mayBeReady], [['ready', true], true]);
   assert.deepEqual(thread.database.get('SELECT ready, leased FROM lane'), Object.assign(Object.create(null), { ready: 1, leased: 1 }));
-  lone[Symbol.dispose]();
+  mine[Symbol.dispose]();
   thread.database[Symbol.dispose]();
 });
 
@@ -129,19 +131,18 @@ for (const isAllowedTooEarly of [false, true]) {
     ? 'sabotage: a lone writer that gives fences before its process synced a bound repeats those of before the power cut'
     : 'before its process synced a bound for them the lone writer gives no fences';
   test(name, () => {
-    const { thread, lone, given } = openWorld();
-    lone[Symbol.dispose]();
+    const { thread, mine, given } = openWorld();
     // What a power cut leaves of transactions without a sync: nothing.
     thread.database.run('UPDATE task SET state = 2, fence = 0, worker = NULL, end_monotonic_ms = NULL WHERE state = 3');
     thread.database.run("UPDATE note SET first = 1 WHERE name = 'fences'");
     thread.database.run('UPDATE lane SET ready = 3, leased = 0, is_waiting = 1');
 
-    const next = new LoneWriter({ file: thread.database.file });
+    const next = new LoneWriter(mine);
     if (isAllowedTooEarly) next.allowFences();
     const [leased] = (next.run([leaseOf(1)], at)?.answers ?? []) as (readonly GivenTask[])[];
 
     assert.equal(leased !== undefined && leased[0]!.fence <= given.fence, isAllowedTooEarly);
-    next[Symbol.dispose]();
+    mine[Symbol.dispose]();
     thread.database[Symbol.dispose]();
   });
 }

@@ -1,14 +1,8 @@
+import type { Database } from '../../database.ts';
 import type { ReplyBatch } from './batches.ts';
-import { openQueueFile } from './open-store.ts';
 import type { Asked, Moment } from './operations.ts';
 import { runRequest } from './run-batch.ts';
 import { Store } from './store.ts';
-
-export interface LoneWriterOptions {
-  readonly file: string;
-  /** Bound of the file. */
-  readonly maxBytes?: number | undefined;
-}
 
 /** More tasks, or more requests together, would hold up whatever else the thread does. */
 const maxLeases = 16;
@@ -30,15 +24,16 @@ const checkpointEvery = 500;
  * - it waits for nothing: neither the disk nor a lock;
  * - what it does not do has changed nothing, and is the writer's thread's to do or to report.
  */
-export class LoneWriter implements Disposable {
-  readonly #options: LoneWriterOptions;
-  #store: Store | undefined;
+export class LoneWriter {
+  readonly #store: Store;
   #mayGiveFences = false;
   #inTurn = 0;
   #done = 0;
 
-  constructor(options: LoneWriterOptions) {
-    this.#options = options;
+  /** The connection that the caller's thread reads with: it knows the pages already. */
+  constructor(database: Database) {
+    this.#store = new Store(database, { isBrief: true });
+    database.run('PRAGMA wal_autocheckpoint = 0');
   }
 
   /** The writer's thread has synced a bound for the fences of this process. */
@@ -49,14 +44,17 @@ export class LoneWriter implements Disposable {
   /** As one transaction; undefined when the writer's thread must do them. */
   run(asked: readonly Asked[], at: Moment): Omit<ReplyBatch, 'first'> | undefined {
     if (!this.#mayGiveFences || asked.length > maxTogether || !asked.every(isShort) || !this.#hasTurn()) return undefined;
+    const store = this.#store;
     try {
-      const store = (this.#store ??= this.#open());
+      store.statement(waitForNoLock).get();
       store.hasReserved = true;
       const answers = store.transact(false, () => asked.map((each) => runRequest(store, { ...each, at })));
       return { answers, failures: new Map(), mayBeReady: store.mayBeReady, hasReserved: true };
     } catch {
       // silent-ok: it was undone; the writer's thread waits for the lock, syncs, takes its time, or says what is wrong.
       return undefined;
+    } finally {
+      store.statement(waitForLocks).get();
     }
   }
 
@@ -67,20 +65,10 @@ export class LoneWriter implements Disposable {
     this.#done += 1;
     return this.#done % checkpointEvery !== 0;
   }
-
-  [Symbol.dispose](): void {
-    this.#store?.database[Symbol.dispose]();
-    this.#store = undefined;
-    this.#mayGiveFences = false;
-  }
-
-  #open(): Store {
-    const database = openQueueFile(this.#options.file, this.#options.maxBytes);
-    database.run('PRAGMA busy_timeout = 0');
-    database.run('PRAGMA wal_autocheckpoint = 0');
-    return new Store(database, { isBrief: true });
-  }
 }
+
+const waitForNoLock = 'PRAGMA busy_timeout = 0';
+const waitForLocks = 'PRAGMA busy_timeout = 5000';
 
 function isShort({ kind, ask }: Asked): boolean {
   return kind === 'ack' || kind === 'extend' || kind === 'nak' || (kind === 'lease' && ask.max <= maxLeases);

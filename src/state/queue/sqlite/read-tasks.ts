@@ -167,28 +167,28 @@ export function readPauses(database: Database, scope: QueueScope): QueueScope[] 
   });
 }
 
+const isDueSql = `EXISTS (SELECT 1 FROM task INDEXED BY task_scheduled WHERE state = 0 AND due_ms <= ?4)
+  OR EXISTS (SELECT 1 FROM task INDEXED BY task_ends WHERE state IN (1, 3) AND end_monotonic_ms <= ?5)`;
+
+const mayLeaseSql = `SELECT ${isDueSql} OR EXISTS (
+  SELECT 1 FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
+  WHERE is_waiting = 1 AND is_paused = 0 AND ${inScope} AND ${hasRoom})`;
+
+const isAnyDueSql = `SELECT ${isDueSql}`;
+
 /** Whether `lease` may find something: what is ready within the scope, or due for anyone. */
 export function mayLease(database: Database, scope: QueueScope, now: Moment): boolean {
-  if (isAnyDue(database, now)) return true;
-  const row = database.get(
-    `SELECT 1 FROM lane INDEXED BY lane_waiting CROSS JOIN tenant ON tenant.id = lane.tenant
-     WHERE is_waiting = 1 AND is_paused = 0 AND ${inScope} AND ${hasRoom} LIMIT 1`,
-    ...scopeValues(scope),
-  );
-  return row !== undefined;
+  const [may] = database.statement(mayLeaseSql).get(...scopeValues(scope), now.wallMs, now.monotonicMs) as [number];
+  return may === 1;
 }
 
 export function isAnyDue(database: Database, now: Moment): boolean {
-  const row = database.get(
-    `SELECT EXISTS (SELECT 1 FROM task INDEXED BY task_scheduled WHERE state = 0 AND due_ms <= ?)
-       OR EXISTS (SELECT 1 FROM task INDEXED BY task_ends WHERE state IN (1, 3) AND end_monotonic_ms <= ?) AS isDue`,
-    now.wallMs,
-    now.monotonicMs,
-  ) as { isDue: number };
-  return row.isDue === 1;
+  const [isDue] = database.statement(isAnyDueSql).get(null, null, null, now.wallMs, now.monotonicMs) as [number];
+  return isDue === 1;
 }
 
 /** Changes when another connection, of this process or another, committed something. */
 export function dataVersion(database: Database): number {
-  return (database.get('PRAGMA data_version') as { data_version: number }).data_version;
+  const [version] = database.statement('PRAGMA data_version').get() as [number];
+  return version;
 }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { AskHumanError, RetryableError } from '../../../contracts/errors.ts';
+import type { Database } from '../../database.ts';
 import { packRequests, type ReplyBatch, type RequestBatch } from './batches.ts';
 import { LoneWriter } from './lone-writer.ts';
 import type { Asked, Failure, Moment, OperationKind, Operations } from './operations.ts';
@@ -13,14 +14,20 @@ export interface WriterOptions {
   readonly maxBytes?: number | undefined;
   /** The thread's program, for tests of one that dies. */
   readonly program?: URL;
-  /** Everything is the thread's to do, for tests of it. */
-  readonly isNeverLone?: boolean | undefined;
+  /** The caller's connection; without one everything is the thread's to do. */
+  readonly database?: Database | undefined;
 }
 
 interface Waiter {
   readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
 }
+
+/**
+ * So often nothing may have been under way before requests are done here again: while many come, one transaction of the
+ * thread for several of them is cheaper, and so is one connection that knows the pages instead of two that change them.
+ */
+const calmAfter = 8;
 
 /** Of what broke outside of SQLite. */
 const unknownCode = 0;
@@ -34,16 +41,18 @@ const unknownCode = 0;
 export class Writer implements AsyncDisposable {
   readonly #options: WriterOptions;
   readonly #waiters = new Map<number, Waiter>();
-  readonly #lone: LoneWriter;
+  readonly #lone: LoneWriter | undefined;
   #worker: Worker | undefined;
   #outbox: Asked[] = [];
   #next = 0;
+  /** How often in a row requests came while nothing was under way. */
+  #calm = calmAfter;
   #closed: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#lone = new LoneWriter(options);
+    this.#lone = options.database === undefined ? undefined : new LoneWriter(options.database);
   }
 
   send<K extends OperationKind>(kind: K, ask: Operations[K]['ask']): Promise<Operations[K]['answer']> {
@@ -68,7 +77,8 @@ export class Writer implements AsyncDisposable {
     this.#next += requests.length;
     this.#outbox = [];
     const isUnderWay = this.#waiters.size > requests.length;
-    const done = isUnderWay ? undefined : this.#lone.run(requests, this.#options.now());
+    this.#calm = isUnderWay ? 0 : this.#calm + 1;
+    const done = this.#calm > calmAfter ? this.#lone?.run(requests, this.#options.now()) : undefined;
     if (done === undefined) this.#post(packRequests(first, requests, this.#options.now()));
     else this.#settle({ first, ...done });
   }
@@ -94,7 +104,7 @@ export class Writer implements AsyncDisposable {
   }
 
   #settle({ first, answers, failures, mayBeReady, hasReserved }: ReplyBatch): void {
-    if (hasReserved && this.#options.isNeverLone !== true) this.#lone.allowFences();
+    if (hasReserved) this.#lone?.allowFences();
     for (const [index, answer] of answers.entries()) {
       const waiter = this.#waiters.get(first + index);
       const failure = failures.get(index);
@@ -126,7 +136,6 @@ export class Writer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     if (this.#waiters.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-    this.#lone[Symbol.dispose]();
     const worker = this.#worker;
     if (worker === undefined) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
