@@ -11,11 +11,15 @@ import { openJournal } from '../src/state/journal.ts';
 import { openRuns } from '../src/state/runs.ts';
 
 /**
- * Ledger, journal and runs list, on this disk, now: `node bench/ledger.ts [--dir FOLDER] [--rounds N]`.
+ * Ledger, journal and runs list, on this disk, now: `node bench/ledger.ts [--dir FOLDER] [--rounds N] [--only append,verify,journal,runs]`.
  * Ratios are taken from rounds that alternate between what is compared; the median round counts.
  */
 const { values: flags } = parseArgs({
-  options: { dir: { type: 'string', default: os.tmpdir() }, rounds: { type: 'string', default: '15' } },
+  options: {
+    dir: { type: 'string', default: os.tmpdir() },
+    rounds: { type: 'string', default: '15' },
+    only: { type: 'string', default: '' },
+  },
 });
 const rounds = Number(flags.rounds);
 const root = fs.mkdtempSync(path.join(flags.dir, 'bench-ledger-'));
@@ -198,11 +202,16 @@ function benchRuns(): void {
 }
 
 try {
-  await benchAppend();
-  await benchVerify();
-  await benchJournal(false);
-  await benchJournal(true);
-  benchRuns();
+  const benches: Readonly<Record<string, () => Promise<void> | void>> = {
+    append: benchAppend,
+    verify: benchVerify,
+    journal: async () => {
+      await benchJournal(false);
+      await benchJournal(true);
+    },
+    runs: benchRuns,
+  };
+  for (const name of flags.only === '' ? Object.keys(benches) : flags.only.split(',')) await benches[name]!();
   console.log(`| what | measured | |\n|---|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}`);
 } finally {
   fs.rmSync(root, { recursive: true, force: true });
