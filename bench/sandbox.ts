@@ -31,7 +31,12 @@ const spec: SandboxSpec = {
   limits: { memoryBytes: 2 ** 28, cpus: 2, pids: 100, openFiles: 1024, diskBytes: 2 ** 28, outputBytes: 2 ** 24, wallMs: 600_000 },
   network: 'none',
 };
-const bwrap = openBwrap({ runtimeDir: path.join(folder, 'bwrap') });
+let options: readonly string[] = [];
+const keepOptions = (args: string[]): string[] => {
+  options = args;
+  return args;
+};
+const bwrap = openBwrap({ runtimeDir: path.join(folder, 'bwrap'), editArgs: keepOptions });
 const podman = openOci({ runtimeDir: path.join(folder, 'oci'), storage, image: { kind: 'rootfs', path: rootfs } });
 
 async function ended(child: ChildProcess): Promise<void> {
@@ -41,14 +46,32 @@ async function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-async function bare(command: string, args: readonly string[], user = false): Promise<void> {
-  await ended(
-    spawn(command, args, {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
-      ...(user ? { uid: owner, gid: owner } : {}),
-    }),
+interface Times {
+  readonly firstMs: number;
+  readonly endMs: number;
+}
+
+async function bare(command: string, args: readonly string[], user = false): Promise<Times> {
+  const started = performance.now();
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+    ...(user ? { uid: owner, gid: owner } : {}),
+  });
+  let firstMs = Number.NaN;
+  child.stdout?.once('data', () => (firstMs = performance.now() - started));
+  await ended(child);
+  return { firstMs, endMs: performance.now() - started };
+}
+
+/** The driver's own mounts and namespaces by hand: without filter, limits, supervisor and the look at the workspace. */
+async function bareWithOurMounts(): Promise<Times> {
+  const kept = options.filter(
+    (arg, index) => !['--seccomp', '--setenv', '_ceilings'].some((name) => [arg, options[index - 1]].includes(name)),
   );
+  const times = await bare('bwrap', [...kept, '/bin/echo', 'x'], true);
+  rmSync(path.join(workspace, '.clawhold'), { force: true });
+  return times;
 }
 
 const bareBwrap =
@@ -61,14 +84,22 @@ const podmanRun = [
   ...`--ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --volume ${workspace}:/workspace --rootfs ${rootfs}:O`.split(' '),
 ];
 
-/** Start to first output; the end of the sandbox is not part of it, as it is not for whoever waits for an answer. */
-async function cold(driver: SandboxDriver): Promise<number> {
+/** The end of the sandbox is not part of it, as it is not for whoever waits for an answer. */
+async function cold(driver: SandboxDriver): Promise<Times> {
   const started = performance.now();
+  let firstMs = Number.NaN;
   const sandbox = await driver.start(spec);
-  await sandbox.exec(['echo', 'x']);
-  const ms = performance.now() - started;
+  await sandbox.exec(['echo', 'x'], { onStdout: () => (firstMs = performance.now() - started) });
+  const endMs = performance.now() - started;
   await sandbox.stop();
-  return ms;
+  return { firstMs, endMs };
+}
+
+/** One of a process that has started nothing but the canary of its probe: nothing was begun ahead. */
+async function coldAlone(): Promise<Times> {
+  await using driver = openBwrap({ runtimeDir: path.join(folder, 'alone') });
+  await driver.probe();
+  return await cold(driver);
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -87,21 +118,30 @@ function row(name: string, numbers: readonly number[], note = ''): void {
 
 async function startsAndCommands(): Promise<void> {
   const samples = new Map<string, number[]>();
-  const add = (name: string, ms: number): void => void samples.set(name, [...(samples.get(name) ?? []), ms]);
+  const put = (name: string, ms: number): void => void samples.set(name, [...(samples.get(name) ?? []), ms]);
+  const add = (name: string, { firstMs, endMs }: Times): void => {
+    put(`${name}: first output`, firstMs);
+    put(`${name}: result`, endMs);
+  };
   for (let round = -2; round < rounds; round += 1) {
-    const measured: readonly (readonly [string, number])[] = [
-      ['fork+exec: echo', await timed(async () => bare('/bin/echo', ['x']))],
-      ['bwrap, bare: echo', await timed(async () => bare('bwrap', [...bareBwrap, 'echo', 'x'], true))],
-      ['bwrap driver: start to first output', await cold(bwrap)],
-      ['podman run: echo', await timed(async () => bare('podman', [...podmanRun, 'echo', 'x']))],
-      ['podman driver: start to first output', await cold(podman)],
+    const measured: readonly (readonly [string, Times])[] = [
+      ['fork+exec', await bare('/bin/echo', ['x'])],
+      ['bwrap, bare', await bare('bwrap', [...bareBwrap, 'echo', 'x'], true)],
+      ['bwrap driver', await cold(bwrap)],
+      ["bwrap, bare, with the driver's mounts", await bareWithOurMounts()],
+      ['bwrap driver, nothing begun ahead', await coldAlone()],
+      ['podman run', await bare('podman', [...podmanRun, 'echo', 'x'])],
+      ['podman driver', await cold(podman)],
     ];
-    if (round >= 0) for (const [name, ms] of measured) add(name, ms);
+    if (round >= 0) for (const [name, times] of measured) add(name, times);
   }
   for (const [name, numbers] of samples) row(name, numbers);
-  const ratio = (a: string, b: string): string => (at(samples.get(a) ?? [], 0.5) / at(samples.get(b) ?? [], 0.5)).toFixed(2);
-  console.log(`\nbwrap driver / bare bwrap: ${ratio('bwrap driver: start to first output', 'bwrap, bare: echo')}`);
-  console.log(`podman driver / podman run: ${ratio('podman driver: start to first output', 'podman run: echo')}\n`);
+  const p50 = (name: string): number => at(samples.get(name) ?? [], 0.5);
+  const ratio = (a: string, b: string): string =>
+    ['first output', 'result'].map((what) => `${what} ${(p50(`${a}: ${what}`) / p50(`${b}: ${what}`)).toFixed(2)}`).join(', ');
+  console.log(`\nbwrap driver / bare bwrap: ${ratio('bwrap driver', 'bwrap, bare')}`);
+  console.log(`nothing begun ahead / bare bwrap: ${ratio('bwrap driver, nothing begun ahead', 'bwrap, bare')}`);
+  console.log(`podman driver / podman run: ${ratio('podman driver', 'podman run')}\n`);
 }
 
 async function runningAndWarm(driver: SandboxDriver): Promise<void> {
