@@ -1,6 +1,6 @@
 import { announceMove, type ResourceGroup } from '../host/resource-group.ts';
 import { findOnlyChild } from '../host/process-identity.ts';
-import { becomeReady, claimWorkspace, finishSandbox, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
+import { becomeReady, claimWorkspace, finishSandbox, openChannel, type Prepared, prepareSandbox } from '../live/prepare-sandbox.ts';
 import { SandboxUnavailableError } from '../sandbox-error.ts';
 import type { Sandbox, SandboxLimits, SandboxSpec } from '../sandbox.ts';
 import { type Blank, makeBlank, type MakeBlankContext, processesOf } from './blank.ts';
@@ -33,16 +33,17 @@ export async function startBwrap(context: StartBwrapContext, spec: SandboxSpec, 
   stack.defer(async () => blank.end());
   configure(context, prepared, blank);
   const { bwrap, group } = blank;
-  void bwrap.ended.then((said) => prepared.channel.markGone(said === '' ? 'bwrap ended' : said));
+  const channel = openChannel(blank.reserved, stack);
+  void bwrap.ended.then((said) => channel.markGone(said === '' ? 'bwrap ended' : said));
   const giveUp = async (): Promise<string> => {
     bwrap.kill();
     return await bwrap.ended;
   };
-  await becomeReady('bwrap', { channel: prepared.channel, startMs: context.startMs, signal, giveUp });
+  await becomeReady('bwrap', { channel, startMs: context.startMs, signal, giveUp });
   const innerPid = findOnlyChild(bwrap.pid);
   refuseUnlimited(group, innerPid);
   if (claimed.use.kind === 'bind') context.blanks.refillLater(claimed.user);
-  return finishSandbox(prepared, { group, memberPid: innerPid, stack });
+  return finishSandbox(prepared, { channel, group, memberPid: innerPid, stack });
 }
 
 /** The limits are in force before bwrap knows what to start. */

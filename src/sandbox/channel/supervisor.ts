@@ -79,6 +79,7 @@ runner() {
   exit 42
 }
 others() {
+  [ -n "$_me" ] || IFS=' ' read -r _me _s </proc/self/stat
   _n=0
   for _p in /proc/[0-9]*; do
     [ "$_p" = /proc/1 ] && continue
@@ -89,7 +90,7 @@ others() {
   done
 }
 keeper() {
-  IFS=' ' read -r _me _s </proc/self/stat
+  _me=
   while IFS= read -r _verb; do
     case $_verb in
       k)

@@ -30,7 +30,7 @@ export interface PrepareContext {
   readonly placeholders: PlaceholderShelf;
 }
 
-/** What every driver needs before it starts a process. */
+/** What every driver needs before it starts a command. */
 export interface Prepared {
   readonly context: PrepareContext;
   readonly spec: SandboxSpec;
@@ -42,7 +42,6 @@ export interface Prepared {
   readonly mounts: readonly MaskMount[];
   readonly masked: ReadonlySet<string>;
   readonly fifos: FifoPaths;
-  readonly channel: Channel;
 }
 
 /** Under whom commands run, and where: all that has to be known before a process of the sandbox can be started. */
@@ -129,15 +128,13 @@ export interface PrepareOptions {
 }
 
 /**
- * Opens the channel and the workspace, and plans the masks. All of it is undone by the stack, the workspace's clean-up
+ * Opens the workspace and plans the masks. All of it is undone by the stack, the workspace's clean-up
  * included, for which the driver must have ended every process first: it defers that afterwards.
  */
 export async function prepareSandbox(context: PrepareContext, options: PrepareOptions, stack: AsyncDisposableStack): Promise<Prepared> {
   const { spec, claimed, reserved } = options;
   const { registration, fifos } = reserved;
   const { folder, user, use } = claimed;
-  const channel = reserved.openChannel();
-  stack.defer(() => channel.markGone('it was not started'));
   const masks = [...defaultMasks, ...(spec.masks ?? [])];
   const copyTo = use.kind === 'copy' ? { copyTo: path.join(registration.folder, 'workspace') } : {};
   const workspace = await openWorkspace({ workspace: folder, user, masks, ...copyTo });
@@ -147,10 +144,17 @@ export async function prepareSandbox(context: PrepareContext, options: PrepareOp
   stack.defer(async () => context.placeholders.release(placeholders));
   registration.update({ ...options.about, placeholders: [...placeholders] });
   stack.defer(async () => void (await workspace.after(masked, true)));
-  return { context, spec, registration, user, workspace, lockKey: folder, masks, mounts, masked, fifos, channel };
+  return { context, spec, registration, user, workspace, lockKey: folder, masks, mounts, masked, fifos };
+}
+
+export function openChannel(reserved: Reserved, stack: AsyncDisposableStack): Channel {
+  const channel = reserved.openChannel();
+  stack.defer(() => channel.markGone('it was not started'));
+  return channel;
 }
 
 export interface Started {
+  readonly channel: Channel;
   readonly group: ResourceGroup | undefined;
   /** A process of the sandbox, by its host number. */
   readonly memberPid: number | undefined;
@@ -159,7 +163,7 @@ export interface Started {
 }
 
 export function finishSandbox(prepared: Prepared, started: Started): LiveSandbox {
-  const { context, spec, registration, workspace, channel, masked, masks, mounts } = prepared;
+  const { context, spec, registration, workspace, masked, masks, mounts } = prepared;
   const limitBytes = spec.limits.diskBytes;
   const { folder, isCopy } = workspace;
   const release = started.stack.move();
@@ -167,7 +171,7 @@ export function finishSandbox(prepared: Prepared, started: Started): LiveSandbox
     id: registration.id,
     driver: context.driver,
     spec,
-    channel,
+    channel: started.channel,
     group: started.group,
     workspace,
     masked,

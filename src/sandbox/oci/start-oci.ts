@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { reasonOf } from '../../contracts/errors.ts';
+import type { Channel } from '../channel/channel.ts';
 import type { Kit } from '../bwrap/kit.ts';
 import { identifyParent, type ProcessIdentity, waitForEnd } from '../host/process-identity.ts';
 import { joinGroup } from '../host/resource-group.ts';
@@ -9,6 +10,7 @@ import {
   becomeReady,
   claimWorkspace,
   finishSandbox,
+  openChannel,
   type PrepareContext,
   type Prepared,
   prepareSandbox,
@@ -43,6 +45,7 @@ export async function startOci(context: StartOciContext, spec: SandboxSpec, sign
   const reserved = await reserve(context.prepare, { user: claimed.user, label: spec.label });
   stack.defer(async () => reserved.remove());
   const prepared = await prepareSandbox(context.prepare, { spec, claimed, reserved }, stack);
+  const channel = openChannel(reserved, stack);
   const name = `clawhold-${prepared.registration.id}`;
   const pidFile = path.join(prepared.registration.folder, 'pid');
   prepared.registration.update({ containers: [{ engine: engineKey(context.engine), name }] });
@@ -65,12 +68,12 @@ export async function startOci(context: StartOciContext, spec: SandboxSpec, sign
     await removeContainer(context.engine, name);
     if (monitor !== undefined) await waitForEnd(monitor, monitorEndMs);
   });
-  await launch(context, { prepared, args: context.editArgs?.(args) ?? args, signal });
-  if (!context.rootless) await prepared.channel.hideFifos(path.join(prepared.registration.folder, 'hidden'));
+  await launch(context, { prepared, channel, args: context.editArgs?.(args) ?? args, signal });
+  if (!context.rootless) await channel.hideFifos(path.join(prepared.registration.folder, 'hidden'));
   const memberPid = await containerPid(context.engine, name, pidFile);
   monitor = memberPid === undefined ? undefined : identifyParent(memberPid);
   const group = memberPid === undefined ? undefined : joinGroup(memberPid);
-  return finishSandbox(prepared, { group, memberPid, stack });
+  return finishSandbox(prepared, { channel, group, memberPid, stack });
 }
 
 /** What a later process needs to reach the same engine: see reap-orphans.ts. */
@@ -81,9 +84,9 @@ export function engineKey(engine: Engine): string {
 /** The supervisor opens its input before the first command, and an open for reading waits for a writer: this holds one. */
 async function launch(
   context: StartOciContext,
-  started: { prepared: Prepared; args: readonly string[]; signal: AbortSignal | undefined },
+  started: { prepared: Prepared; channel: Channel; args: readonly string[]; signal: AbortSignal | undefined },
 ): Promise<void> {
-  const { prepared, args, signal } = started;
+  const { prepared, channel, args, signal } = started;
   const writer = openSync(prepared.fifos.stdin, constants.O_RDWR);
   try {
     const ran = context.engine.run(args, context.startMs);
@@ -91,8 +94,8 @@ async function launch(
       () => '',
       (error: unknown) => reasonOf(error),
     );
-    void failed.then((said) => said !== '' && prepared.channel.markGone(said));
-    await becomeReady('oci', { channel: prepared.channel, startMs: context.startMs, signal, giveUp: async () => failed });
+    void failed.then((said) => said !== '' && channel.markGone(said));
+    await becomeReady('oci', { channel, startMs: context.startMs, signal, giveUp: async () => failed });
     const said = await failed;
     if (said !== '') throw new SandboxUnavailableError('oci', said, 'See docs/sandboxes.md for what it needs');
   } finally {
