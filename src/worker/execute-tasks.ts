@@ -53,6 +53,7 @@ export interface Executor {
 /** How long a run may take to notice that it is to stop, before its slot is given to another. */
 const patienceMs = 10_000;
 const lookMs = 2000;
+const newsMs = 60_000;
 
 export function openExecutor(ctx: ExecutorContext): Executor {
   return new TaskExecutor(ctx);
@@ -80,6 +81,8 @@ class TaskExecutor implements Executor {
   #freed = Promise.withResolvers<void>();
   #idleSinceMs = performance.now();
   #look: NodeJS.Timeout | undefined;
+  /** What was said, until it is news again. */
+  readonly #said = new Set<string>();
 
   constructor(ctx: ExecutorContext) {
     this.#ctx = ctx;
@@ -129,6 +132,13 @@ class TaskExecutor implements Executor {
     for (const { stop, tenant } of this.#atWork) if (!stop.signal.aborted && !mayWork(tenant)) stop.abort(new RunStopped('released'));
   }
 
+  #isNews(what: string): boolean {
+    if (this.#said.has(what)) return false;
+    this.#said.add(what);
+    setTimeout(() => this.#said.delete(what), newsMs).unref();
+    return true;
+  }
+
   /** Leases as many tasks as there are free slots, and waits when there are none of either. */
   async #pull(): Promise<void> {
     const { signal } = this.#stop;
@@ -174,7 +184,14 @@ class TaskExecutor implements Executor {
     this.#atWork.add(entry);
     this.#runs += 1;
     const over = (): void => this.#free(entry);
-    const parts = { sessions: this.#sessions, patienceMs, signal: entry.stop.signal, crash: () => entry.crash, over };
+    const parts = {
+      sessions: this.#sessions,
+      patienceMs,
+      signal: entry.stop.signal,
+      isNews: (what: string) => this.#isNews(what),
+      crash: () => entry.crash,
+      over,
+    };
     if (this.#stop.signal.aborted) entry.stop.abort(new RunStopped('released'));
     const work = this.#inTask.run(entry, async () => await workOnTask({ ...this.#ctx, ...parts }, lease, takenMs));
     entry.ended = work.finally(() => {

@@ -48,6 +48,7 @@ test('a tenant whose ledger cannot be continued keeps its accepted runs until a 
   const headers = { authorization: `Bearer ${made.json['secret']}` };
 
   const { status, json } = await server.ask('POST', '/api/v1/runs', { agent: 'main', input: 'hello' }, headers);
+  for (let n = 0; n < 20; n += 1) await server.ask('POST', '/api/v1/runs', { agent: 'main', input: 'hello' }, headers);
   const other = await server.reached(await server.post('hello'), 'done', 'failed');
   const stateOf = async (): Promise<string> =>
     (await server.ask('GET', `/api/v1/runs/${json['run']}`, undefined, headers)).json['run'].state;
@@ -60,4 +61,7 @@ test('a tenant whose ledger cannot be continued keeps its accepted runs until a 
   assert.equal(other['state'], 'done');
   assert.equal(before, 'accepted');
   assert.equal(after, 'done');
+  server.child.kill('SIGTERM');
+  // Of many tasks that wait for the same, one line a minute.
+  assert.equal((await server.done).stderr.split('a tenant cannot work').length - 1, 1);
 });

@@ -15,6 +15,8 @@ export interface TaskContext extends ExecutorContext {
   /** Sessions at work in this process. */
   readonly sessions: Set<string>;
   readonly patienceMs: number;
+  /** Whether the same was not said a moment ago: of thousands of waiting tasks one speaks for all. */
+  readonly isNews: (what: string) => boolean;
   /** Gives the run back. */
   readonly signal: AbortSignal;
   /** What was thrown in this task outside of its own calls. */
@@ -105,7 +107,7 @@ async function openWorker(ctx: TaskContext, { message }: Lease): Promise<WorkerC
     return await ctx.workerOf(message.tenant_id as TenantId);
   } catch (error) {
     const code = error instanceof ClawholdError ? error.code : 'unexpected';
-    ctx.log.error('a tenant cannot work', { code, reason: reasonOf(error) });
+    if (ctx.isNews(`${message.tenant_id} ${code}`)) ctx.log.error('a tenant cannot work', { code, reason: reasonOf(error) });
     if (code === 'state.unknown-tenant') return { kind: 'failed', code, reason: 'there is no such tenant any more' };
     return { kind: 'back', delayMs: 5000, reason: `its tenant cannot work: ${code}`, isUncounted: true };
   }
