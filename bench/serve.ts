@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
  * turns a second with many clients at once, and memory over many runs. Each run is admitted, queued, executed and on the
  * disk with journal and ledger; the model is a script that answers at once. Logs go to a file, as with systemd.
  *
- *     npm run build && node bench/serve.ts --starts 9 --turns 300 --seconds 5 --runs 10000
+ *     npm run build && node bench/serve.ts --starts 9 --turns 300 --seconds 5 --runs 10000 [--dir FOLDER]
  */
 const { values } = parseArgs({
   options: {
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     turns: { type: 'string', default: '300' },
     seconds: { type: 'string', default: '5' },
     runs: { type: 'string', default: '2000' },
+    dir: { type: 'string', default: os.tmpdir() },
   },
 });
 const program = path.join(import.meta.dirname, '..', 'dist', 'clawhold.mjs');
@@ -30,7 +31,7 @@ interface Server {
   readonly readyMs: number;
 }
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-serve-'));
+const folder = mkdtempSync(path.join(values.dir, 'bench-serve-'));
 const env = { ...process.env, CLAWHOLD_CONFIG_HOME: path.join(folder, 'user') };
 
 function command(...args: readonly string[]): string {
@@ -57,6 +58,12 @@ async function stop({ child }: Server): Promise<void> {
 
 function memoryMb({ child }: Server): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** Of all threads of the server, in user and system; by the kernel's ticks of 10 ms. */
+function usedCpuMs({ child }: Server): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -88,7 +95,7 @@ async function many(
   server: Server,
   token: string,
   options: { readonly clients: number; readonly isOver: (done: number) => boolean },
-): Promise<number> {
+): Promise<{ readonly perSecond: number; readonly cpuMs: number }> {
   let done = 0;
   const client = async (): Promise<void> => {
     while (!options.isOver(done)) {
@@ -97,8 +104,9 @@ async function many(
     }
   };
   const started = performance.now();
+  const before = usedCpuMs(server);
   await Promise.all(Array.from({ length: options.clients }, client));
-  return done / ((performance.now() - started) / 1000);
+  return { perSecond: done / ((performance.now() - started) / 1000), cpuMs: (usedCpuMs(server) - before) / done };
 }
 
 function quantile(numbers: readonly number[], part: number): number {
@@ -136,8 +144,8 @@ rows.push([
 ]);
 for (const clients of [8, 16, 32]) {
   const until = performance.now() + Number(values.seconds) * 1000;
-  const rate = await many(server, token, { clients, isOver: () => performance.now() > until });
-  rows.push([`turns a second, ${clients} clients`, '≥ 400', rate.toFixed(0)]);
+  const { perSecond, cpuMs } = await many(server, token, { clients, isOver: () => performance.now() > until });
+  rows.push([`turns a second, ${clients} clients; CPU of the server a turn`, '≥ 400', `${perSecond.toFixed(0)}; ${cpuMs.toFixed(2)} ms`]);
 }
 const before = memoryMb(server);
 const half = Number(values.runs) / 2;
