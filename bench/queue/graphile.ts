@@ -54,7 +54,8 @@ export async function openGraphile(dir: string): Promise<Contender> {
     [Symbol.asyncDispose]: async () => {
       await utils.release();
       const ended = once(server, 'exit');
-      server.kill('SIGINT');
+      // Waits for the connections that the pools are still ending; an end by force is an error in them.
+      server.kill('SIGTERM');
       await ended;
     },
   };
