@@ -70,6 +70,8 @@ export interface Route {
   readonly isSecret?: boolean;
   /** Its body is bytes that the handler reads: a signature is over them as they came. */
   readonly isRaw?: boolean;
+  /** The handler waits for nothing and writes to the database alone: with an idempotency key, its work and its answer are one transaction. */
+  readonly isAtomic?: boolean;
   /** So many at the same time for one tenant: it reads much. */
   readonly atOnce?: number;
   /** It may take as long as a run: the socket's idle timer is off meanwhile. */

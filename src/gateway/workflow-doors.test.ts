@@ -85,3 +85,29 @@ test('a job over HTTP starts an agent or a workflow, and exactly one of them', a
     [400, 400, 404, 400],
   );
 });
+
+test('a start by hand whose answer could not be kept was not made either, and the same key makes one', async (t) => {
+  let fails = true;
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    kept: {
+      ...ctx.kept,
+      put: (...given) => {
+        if (fails) throw new Error('killed here');
+        ctx.kept.put(...given);
+      },
+    },
+  }));
+  const token = world.token('operator');
+  await world.ask('POST', '/api/v1/schedules', { token, body: { id: 'daily', agent: 'main', message: 'x', when: { every: '1h' } } });
+  const start = async () => await world.ask('POST', '/api/v1/schedules/daily/run', { token, headers: { 'idempotency-key': 'k1' } });
+  const starts = (): number => world.ctx.schedules.history({ tenant: parseTenantId('default'), job: 'daily' }).length;
+
+  const killed = await start();
+  const afterKill = starts();
+  fails = false;
+  const [again, third] = [await start(), await start()];
+
+  assert.deepEqual([killed.status, afterKill, again.status, third.status, starts()], [500, 0, 202, 202, 1]);
+  assert.equal(third.json.firing.slot, again.json.firing.slot);
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FixRequestError } from '../contracts/errors.ts';
-import { createRedactor, hasMarker, marker, type Redactor, type RedactorOptions } from './redact.ts';
+import { createRedactor, marker, type Redactor, type RedactorOptions } from './redact.ts';
 import { looksHarmless, plantedSecrets } from './redact/planted.ts';
 
 const held = 'correct-horse-7-battery';
@@ -176,11 +176,6 @@ test('the text of a JSON document is redacted by what it says and stays JSON', (
   });
   assert.equal(hide.jsonText('{"path":  "a.md"}'), '{"path":  "a.md"}');
   assert.equal(hide.jsonText(`{"path": ${held}`), '{"path": [redacted:HELD]');
-});
-
-test('a marker is seen in a text, and nothing else is', () => {
-  assert.ok(hasMarker(`a ${marker('x y')} b`));
-  assert.ok(!hasMarker('a [redacted] b'));
 });
 
 /** Pieces that meet badly: secrets, their parts, what introduces them, and every kind of gap. */

@@ -41,18 +41,11 @@ export interface RedactorOptions {
   readonly patterns: readonly NamedPattern[];
 }
 
-const markerShape = /\[redacted:[A-Za-z0-9_.-]{1,80}\]/;
-
 const wholeMarker = /^\[redacted:[A-Za-z0-9_.-]{1,80}\]$/;
 
 /** What stands in a secret's place. */
 export function marker(name: string): string {
   return `[redacted:${name.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 80) || 'secret'}]`;
-}
-
-/** A write with a marker in it would replace the real value in a file. */
-export function hasMarker(text: string): boolean {
-  return markerShape.test(text);
 }
 
 /** @throws FixRequestError `governance.bad-pattern` */

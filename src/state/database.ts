@@ -22,7 +22,7 @@ export interface Database extends Disposable {
   all(sql: string, ...values: SqlValue[]): unknown[];
   /** Prepared once, for what is done often. One that writes is used within `transact` only. */
   statement(sql: string): Statement;
-  /** All or nothing, with the write lock from the start. */
+  /** All or nothing, with the write lock from the start; within another one it is a part of that. */
   transact<T>(work: () => T): T;
   /**
    * Writes inside are safe from a crash of the process but not from a power loss: for columns that are an index of
@@ -173,7 +173,7 @@ function wrap(connection: DatabaseSync, file: string): Database {
       statement.setReturnArrays(true);
       return statement;
     },
-    transact: (work) => transact(connection, { work, exec: (sql) => prepared(sql).run() }),
+    transact: (work) => (connection.isTransaction ? work() : transact(connection, { work, exec: (sql) => prepared(sql).run() })),
     relaxed: (work) => sync.relaxed(work),
     settle: oneSync(async () => await wal.sync()),
     [Symbol.dispose]: () => {

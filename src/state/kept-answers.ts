@@ -27,6 +27,8 @@ export interface KeptAnswers {
   get(key: AnswerKey, sinceMs: number): KeptAnswer | undefined;
   /** Replaces one that is older than `sinceMs`, and no other. */
   put(key: AnswerKey, kept: KeptAnswer, sinceMs: number): void;
+  /** What is done and the answer that is kept of it are there together, or neither. */
+  together<T>(work: () => T): T;
   /** Removes what is older. Resolves with how many. */
   forget(beforeMs: number): number;
 }
@@ -62,6 +64,7 @@ export function openKeptAnswers(database: Database): KeptAnswers {
           sinceMs,
         ),
       ),
+    together: (work) => database.transact(work),
     forget: (beforeMs) => database.run('DELETE FROM kept_answers WHERE kept_ms < ?', beforeMs).changes,
   };
 }

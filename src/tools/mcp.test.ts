@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { McpPins } from '../contracts/mcp-pins.ts';
-import type { ToolResult } from '../contracts/tool.ts';
-import { describeMcpTools, openMcpTools, probeMcpServer, type McpOptions, type McpTools, type StartMcp } from './mcp.ts';
+import type { Tool, ToolResult } from '../contracts/tool.ts';
+import { openMcpTools, probeMcpServer, type McpOptions, type McpTools, type StartMcp } from './mcp.ts';
 import { secretFree, startMcpInSandbox } from './mcp-in-sandbox.ts';
 import { comparePin, makePin, type McpServer } from './mcp-pin.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -90,13 +90,13 @@ test('what is offered to the model comes from the pin alone, at its strictest', 
     ['add', 'crash', 'env', 'fail', 'slow', 'turn'].map((name) => `mcp.notes.${name}`),
   );
   assert.equal(at.pids.length, 0);
-  const add = describeMcpTools(pins).find((tool) => tool.name === 'mcp.notes.add');
+  const add = at.mcp.tools.find((tool) => tool.name === 'mcp.notes.add');
   assert.deepEqual(add?.effects, ['private', 'mutating', 'outside']);
   assert.deepEqual(add?.args, { text: { role: 'destination' } });
   assert.deepEqual([add?.structured, add?.recovery, add?.parameters['additionalProperties']], [[], 'ask-human', false]);
 });
 
-test('a human narrows effects and roles in the pin, and a new pin of the same parameters keeps it', async () => {
+test('a human narrows effects and roles in the pin, and a new pin of the same parameters keeps it', async (t) => {
   const pins = await pinned();
   const notes = pins.servers['notes']!;
   const narrowed = {
@@ -105,15 +105,13 @@ test('a human narrows effects and roles in the pin, and a new pin of the same pa
   };
   const { tools } = await probeMcpServer(startPlainly(serverOf()));
 
-  const [add] = describeMcpTools({ version: 1, servers: { notes: makePin(serverOf(), tools, narrowed) } });
+  const offered = (of: typeof tools): Tool | undefined =>
+    open(t, { version: 1, servers: { notes: makePin(serverOf(), of, narrowed) } }).mcp.tools.find(({ name }) => name === 'mcp.notes.add');
+  const add = offered(tools);
 
   assert.deepEqual([add?.effects, add?.args], [['read'], { text: { role: 'content' } }]);
   const other = tools.map((tool) => ({ ...tool, parameters: { type: 'object', properties: {} } }));
-  assert.deepEqual(describeMcpTools({ version: 1, servers: { notes: makePin(serverOf(), other, narrowed) } })[0]?.effects, [
-    'private',
-    'mutating',
-    'outside',
-  ]);
+  assert.deepEqual(offered(other)?.effects, ['private', 'mutating', 'outside']);
 });
 
 for (const [mode, what] of [

@@ -29,13 +29,6 @@ export interface McpTools extends AsyncDisposable {
   readonly tools: readonly Tool[];
 }
 
-/** What the pinned tools say of themselves; no server is started. */
-export function describeMcpTools(pins: McpPins | undefined): readonly ToolDeclaration[] {
-  return Object.entries(pins?.servers ?? {}).flatMap(([server, pin]) =>
-    Object.entries(pin.tools).map(([name, tool]) => declarePinned(server, name, { pinned: tool })),
-  );
-}
-
 /**
  * The pinned tools of an agent's MCP servers. A server starts at its first call.
  *

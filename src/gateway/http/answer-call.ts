@@ -46,7 +46,7 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     facts.traceparent = span.traceparent;
     void reply.header('traceparent', span.traceparent);
     const call = callOf({ route, request, reply, facts }, { parsed, key, closing });
-    const work = async (): Promise<Reply> => await route.handle(ctx, call);
+    const work = (): Promise<Reply> | Reply => route.handle(ctx, call);
     if (key === undefined || principal === undefined) return await work();
     return await once({ route, principal, key, url: request.url, body: request.body }, work);
   });

@@ -24,10 +24,12 @@ export interface OnceRequest {
  *
  * Contract: of several requests with one key at the same time, one works and the others are told to come back; a key
  * with another request is refused; only answers that worked are kept, so that a refused request can be made again; an
- * answer with a secret is not kept, and its key is refused from then on. After a crash in between, the work may be done
- * again: what must not be has a key of its own further in, as runs do.
+ * answer with a secret is not kept, and its key is refused from then on. After a crash in between, the work may be asked
+ * for again: what must not be done twice has a key of its own further in (runs, passages), is done once by its nature (an
+ * answer, a job's id), or is one transaction with its answer (`isAtomic`). Only a new token may be made twice; nobody
+ * has seen the secret of the first.
  */
-export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => Promise<Reply>) => Promise<Reply> {
+export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => Promise<Reply> | Reply) => Promise<Reply> {
   const underWay = new Set<string>();
   return async (request, work) => {
     const hash = sha256(canonicalJson([request.route.method, request.url, request.body ?? null]));
@@ -38,9 +40,12 @@ export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => P
     if (underWay.has(name)) throw busyKey();
     underWay.add(name);
     try {
-      const reply = await work();
-      keep(ctx, { place, hash, reply, route: request.route });
-      return reply;
+      const done = (reply: Reply): Reply => {
+        keep(ctx, { place, hash, reply, route: request.route });
+        return reply;
+      };
+      if (request.route.isAtomic === true) return ctx.kept.together(() => done(work() as Reply));
+      return done(await work());
     } finally {
       underWay.delete(name);
     }

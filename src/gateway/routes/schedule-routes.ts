@@ -135,6 +135,7 @@ export const runSchedule: Route = defineRoute({
   scope: 'tenant',
   roles: operators,
   status: 202,
+  isAtomic: true,
   params,
   answer: z.object({ firing }),
   handle: (ctx, call) => json({ firing: firingView(ctx.schedules.startManual(find(ctx, call), call.nowMs)) }),
