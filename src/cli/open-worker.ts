@@ -1,5 +1,10 @@
 import { systemClock } from '../contracts/clock.ts';
 import { defaultLimits, type ClawholdConfig } from '../contracts/config.ts';
+import { usdUse } from '../control/quota.ts';
+import { isClaimAlive } from '../governance/ledger.ts';
+import { openMoneyHolds } from '../state/money-holds.ts';
+import { openTenants } from '../state/tenants.ts';
+import { openUsage } from '../state/usage.ts';
 import { openApprovalDesk } from '../worker/approval-desk.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import type { App, WorkerOptions } from './app.ts';
@@ -27,6 +32,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     objects,
     ledger: async () => await app.ledger(),
     redactor,
+    money: await moneyOf(app),
     openModel: async (ref) => await app.model(ref),
     openSandbox: app.openSandbox,
     openTools: app.openTools,
@@ -34,6 +40,25 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     policyFiles: async () => await app.policyFiles(),
     approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options, surface }, item),
     emit: options.emit,
+  };
+}
+
+/** The day's money, with the tenant's quota as its file says now. */
+async function moneyOf(app: App): Promise<NonNullable<WorkerContext['money']>> {
+  const [home, database] = await Promise.all([app.home(), app.database()]);
+  const [holds, tenants, usage] = [openMoneyHolds(database), openTenants(home), openUsage({ database, home, clock: systemClock })];
+  return {
+    take: (wish) => {
+      const { limit } = usdUse({ clock: systemClock, usage }, tenants.existing(wish.tenant));
+      return holds.take(
+        { ...wish, limitMicroUsd: Math.floor(limit * 1e6) },
+        {
+          spentMicroUsd: () => usage.costMicroUsd(wish.tenant, systemClock.now()),
+          isAlive: (owner) => isClaimAlive(home.ledgerDir(wish.tenant), owner),
+        },
+      );
+    },
+    release: (run) => holds.release(run),
   };
 }
 

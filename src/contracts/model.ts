@@ -94,6 +94,8 @@ export interface ModelFacts {
   readonly maxOutputTokens: number;
   /** Whether calls have a known price (0 counts as known). */
   readonly hasPrice: boolean;
+  /** Its price is 0. */
+  readonly isFree?: boolean;
 }
 
 /** What an agent run sees of all models: one model, chosen, with retries and price. */

@@ -37,6 +37,7 @@ export async function openModel(options: OpenModelOptions): Promise<ModelClient>
     contextTokens: own?.contextTokens ?? entry.contextTokens,
     maxOutputTokens: own?.maxOutputTokens ?? Math.min(entry.maxOutputTokens, own?.contextTokens ?? Infinity),
     hasPrice: price !== undefined,
+    isFree: price?.inputPer1M === 0 && price.outputPer1M === 0,
   };
   return createModelClient({ provider, facts, price, ...(options.retry === undefined ? {} : { retry: options.retry }) });
 }

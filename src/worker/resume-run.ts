@@ -13,6 +13,7 @@ import { refuseForbiddenHosts } from './egress-hosts.ts';
 import { continueRun, currentPolicy, outcomeOf, type AcceptedEntry } from './continue-run.ts';
 import { finishRun } from './finish-run.ts';
 import { takeRun, type RunHold } from './hold-run.ts';
+import { holdMoney } from './hold-money.ts';
 import { agentOfItem } from './load-agent.ts';
 import { readPinned } from './pinned.ts';
 import { openRunJournal, type RunJournal } from './run-journal.ts';
@@ -33,11 +34,7 @@ export async function resumeRun(
   const row = resumableRow(ctx, id);
   const hold = await takeRun(ctx, row);
   await using journal = await openRunJournal(ctx.home, { tenant: row.tenant, runId: id }, hold);
-  if (journal.droppedBytes > 0)
-    ctx.emit({
-      type: 'notice',
-      message: `The journal of ${id} ended in a torn line of ${journal.droppedBytes} bytes, left by a crash; it was cut off.`,
-    });
+  tellTorn(ctx, id, journal);
   const accepted = journal.entries.find((entry) => entry.kind === 'accepted');
   if (accepted === undefined) throw neverAccepted(ctx, id);
   const last = journal.entries.at(-1);
@@ -45,10 +42,12 @@ export async function resumeRun(
   await completeLedger(ctx, { accepted, entries: journal.entries, events });
   if (last?.kind === 'end' && (last.state === 'done' || diedAfterEnd(ctx, row)))
     return await finishRun(ctx, { item: accepted.item, outcome: outcomeOf(last), journal, hold });
-  await recordResume(ctx, { accepted, row, approvals, journal, hold });
-  const { item } = accepted;
-  const agent = await agentOfItem(ctx, item);
+  const { item, limits } = accepted;
   const model = await ctx.openModel(accepted.model);
+  const spentUsd = (row.costMicroUsd ?? 0) / 1e6;
+  using money = await holdMoney(ctx, item, { facts: model.facts, wantedUsd: limits.usd - spentUsd });
+  await recordResume(ctx, { accepted, row, approvals, journal, hold });
+  const agent = await agentOfItem(ctx, item);
   await using sandbox = await ctx.openSandbox(agent, {
     run: id,
     session: item.sessionId,
@@ -62,7 +61,14 @@ export async function resumeRun(
   const policy = await currentPolicy(ctx, { accepted, agent, pinned, tools });
   refuseForbiddenHosts(item, agent, policy);
   sandbox.demand(policy.sandbox.minimum);
-  return await continueRun(ctx, { accepted, journal, pinned, agent, model, tools, hold, intents: intentsOf(events), signal });
+  const bounded = { ...accepted, limits: { ...limits, usd: Math.min(limits.usd, spentUsd + money.usd) } };
+  return await continueRun(ctx, { accepted: bounded, journal, pinned, agent, model, tools, hold, intents: intentsOf(events), signal });
+}
+
+function tellTorn({ emit }: WorkerContext, id: RunId, { droppedBytes }: RunJournal): void {
+  if (droppedBytes === 0) return;
+  const message = `The journal of ${id} ended in a torn line of ${droppedBytes} bytes, left by a crash; it was cut off.`;
+  emit({ type: 'notice', message });
 }
 
 /** Whether a command of the run has begun: its sandbox is gone with the process. */

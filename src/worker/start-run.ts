@@ -9,6 +9,7 @@ import type { RunRow } from '../state/runs.ts';
 import { startEvent } from './complete-ledger.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
 import { holdNewRun, takeRun, type RunHold } from './hold-run.ts';
+import { holdMoney } from './hold-money.ts';
 import { agentOfItem, type LoadedAgent } from './load-agent.ts';
 import { offeredTools, wantsCommands } from './offered-tools.ts';
 import { compileOnce } from './compile-options.ts';
@@ -37,6 +38,7 @@ export async function startListed(
   const agent = await agentOfItem(ctx, item);
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
+  using bounds = await boundsOf(ctx, item, { agent, model });
   const history = sessionHistory(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), policySourceOf(ctx.home, agent)];
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
@@ -51,7 +53,7 @@ export async function startListed(
     policy: sources,
     history,
   };
-  const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts });
+  const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts, limits: bounds.limits });
   const hold = await holdStart(ctx, accepted, row);
   await using journal = await openRunJournal(ctx.home, item, hold);
   await recordStart(ctx, accepted, journal);
@@ -82,6 +84,17 @@ async function modelOf(ctx: WorkerContext, { model: wanted, door }: RunItem, own
   );
 }
 
+/** The lowest of all limits, and of money no more than what the tenant's day has for this run until it is disposed. */
+async function boundsOf(
+  ctx: WorkerContext,
+  item: RunItem,
+  { agent, model }: Pick<Parts, 'agent' | 'model'>,
+): Promise<Disposable & { readonly limits: RunLimits }> {
+  const limits = lowestLimits(ctx.limits, agent.config.limits ?? {}, item.limits ?? {});
+  const money = await holdMoney(ctx, item, { facts: model.facts, wantedUsd: limits.usd });
+  return { limits: { ...limits, usd: Math.min(limits.usd, money.usd) }, [Symbol.dispose]: () => money[Symbol.dispose]() };
+}
+
 function tellUnpriced(ctx: WorkerContext, { facts }: ModelClient): void {
   ctx.emit({
     type: 'notice',
@@ -109,6 +122,7 @@ interface Parts {
   readonly inputs: RunInputs;
   readonly snapshot: PolicySnapshot;
   readonly facts: SandboxFacts | undefined;
+  readonly limits: RunLimits;
 }
 
 /** Chosen once, when the run is accepted; people are told when there is none. */
@@ -119,7 +133,7 @@ async function chooseSandbox(ctx: WorkerContext, sandbox: RunSandbox, snapshot: 
   return facts;
 }
 
-async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, snapshot, facts }: Parts): Promise<AcceptedEntry> {
+async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, snapshot, facts, limits }: Parts): Promise<AcceptedEntry> {
   return {
     kind: 'accepted',
     v: 1,
@@ -130,7 +144,7 @@ async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, s
     isScripted: model.facts.isScripted,
     contextTokens: model.facts.contextTokens,
     maxOutputTokens: model.facts.maxOutputTokens,
-    limits: lowestLimits(ctx.limits, agent.config.limits ?? {}, item.limits ?? {}),
+    limits,
     pinned: await pinInputs(ctx.objects(item.tenant), inputs, snapshot),
     ...(facts === undefined ? {} : { sandbox: facts }),
   };

@@ -13,6 +13,7 @@ import type { Ledger } from '../governance/ledger.ts';
 import type { Redactor } from '../governance/redact.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
+import type { MoneyOutcome, MoneyWish } from '../state/money-holds.ts';
 import type { Readings } from '../state/readings.ts';
 import type { Runs } from '../state/runs.ts';
 import type { AgentRoots } from './agent-of-record.ts';
@@ -91,6 +92,11 @@ export interface WorkerContext {
   readonly policyFiles: (tenant: TenantId) => Promise<readonly PolicySource[]>;
   readonly approvalDesk: (item: RunItem) => ApprovalDesk;
   readonly emit: (event: RunEvent) => void;
+  /** The tenant's day of money, shared with every run at work. Absent: only a run's own limits bound it. */
+  readonly money?: {
+    take(wish: Omit<MoneyWish, 'limitMicroUsd'>): MoneyOutcome;
+    release(run: RunId): void;
+  };
   /** By which the run is worked on. Absent: a command of a human works on it, and nobody takes it away. */
   readonly lease?: RunLease;
 }

@@ -226,4 +226,13 @@ export const schemaSteps: readonly string[] = [
   ALTER TABLE runs ADD COLUMN lane TEXT;
   CREATE INDEX runs_by_lane ON runs (project, lane, tenant, created_ms) WHERE project IS NOT NULL;
   `,
+  `
+  CREATE TABLE money_holds (
+    run TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    micro_usd INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX money_holds_by_tenant ON money_holds (tenant);
+  `,
 ];

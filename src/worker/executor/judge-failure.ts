@@ -19,6 +19,12 @@ const longestBackoffMs = 60_000;
 /** Sessions and runs at work elsewhere, and runs that another one began: nothing is wrong, only too early. */
 const early: ReadonlySet<string> = new Set(['worker.session-busy', 'worker.run-busy', 'worker.run-begun']);
 
+/** For money: until another run ends, or the day does. */
+const moneyWaits: ReadonlyMap<string, number> = new Map([
+  ['worker.money-held', 4000],
+  ['worker.money-spent', 60_000],
+]);
+
 /** A disk that takes nothing. */
 const diskCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 const sqliteFull = 13;
@@ -33,6 +39,8 @@ export function judgeFailure(error: unknown, delivery: number): Verdict {
   if (error instanceof RunStopped && error.why === 'released')
     return { kind: 'back', delayMs: 0, reason: 'its worker was stopped', isUncounted: true };
   if (error instanceof ClawholdError && early.has(error.code)) return soonAgain(error.code);
+  const waitMs = error instanceof ClawholdError ? moneyWaits.get(error.code) : undefined;
+  if (waitMs !== undefined) return { kind: 'back', delayMs: randomInt(waitMs / 2, waitMs), reason: reasonOf(error), isUncounted: true };
   if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: error.publicMessage };
   if (isOfDisk(error)) return { kind: 'back', delayMs: diskDelayMs, reason: reasonOf(error), isUncounted: true };
   const reason = error instanceof ClawholdError ? `${error.code}: ${error.message}` : `an error that nobody expected: ${reasonOf(error)}`;
