@@ -225,3 +225,19 @@ test('an edit that does not apply shows no line of the file before a human has a
   assert.match(told, /was not changed/);
   assert.doesNotMatch(told, /4711/);
 });
+
+test('with distinctApprover, who asked cannot answer, at a terminal neither, and another person can', async (t) => {
+  const { one, asked, run, id } = await park(t, write, 'model: test/model\napprovals: { distinctApprover: true }\n');
+
+  const own = await one.cli(['approvals', 'approve', id, '--json']);
+  const atTerminal = await one.cli(['runs', 'resume', run, '--approvals', 'terminal', '--json'], { stdin: 'yes\n' });
+  const other = await one.cli(['approvals', 'approve', id, '--json'], { env: { USER: 'somebody-else' } });
+  const resumed = await one.cli(['runs', 'resume', run, '--json']);
+
+  assert.equal(asked.code, 4);
+  assert.deepEqual([own.code, own.json.error.code], [2, 'cli.same-person']);
+  assert.equal(atTerminal.code, 4);
+  assert.equal(other.code, 0, other.stderr);
+  assert.equal(resumed.code, 0, resumed.stdout);
+  assert.equal(one.read('workspace/a.md'), 'by the agent\n');
+});
