@@ -83,7 +83,7 @@ async function deliver(ctx: TaskContext, delivery: Delivery): Promise<Verdict> {
   } catch (error) {
     const verdict = judgeFailure(crashOr(ctx, error), delivery.lease.delivery);
     if (verdict.kind === 'lost') ctx.log.warn('a lease was lost; whoever has the task now goes on', { reason: reasonOf(error) });
-    else if (verdict.kind === 'failed') ctx.log.warn('a run failed', { code: verdict.code, reason: verdict.reason });
+    else if (verdict.kind === 'failed') ctx.log.warn('a run failed', { code: verdict.code, reason: reasonOf(error) });
     else if (verdict.kind === 'back' && verdict.isUncounted !== true) ctx.log.error('a task is tried again', { reason: verdict.reason });
     return verdict;
   }

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FixRequestError, RetryableError } from '../../contracts/errors.ts';
+import { judgeFailure } from './judge-failure.ts';
+
+test('a run that fails for a file tells its tenant no file and no line, and other failures keep their words', () => {
+  for (const code of ['config.invalid', 'governance.looser-layer', 'governance.bad-policy']) {
+    const verdict = judgeFailure(new FixRequestError(code, 'policies/platform.yaml:7: rules is wrong.'), 1);
+    assert.deepEqual([verdict.kind, JSON.stringify(verdict).includes('platform.yaml')], ['failed', false], code);
+  }
+
+  const verdict = judgeFailure(new FixRequestError('worker.session-unknown', 'There is no such session.'), 1);
+
+  assert.deepEqual(verdict, { kind: 'failed', code: 'worker.session-unknown', reason: 'There is no such session.' });
+});
+
+test('a run without money waits, uncounted, and longer when the day is used up', () => {
+  const delays = ['worker.money-held', 'worker.money-spent'].map((code) => {
+    const verdict = judgeFailure(new RetryableError(code, 'no money'), 5);
+    assert.ok(verdict.kind === 'back' && verdict.isUncounted === true);
+    return verdict.delayMs;
+  });
+
+  assert.ok(delays[0]! >= 2000 && delays[0]! <= 4000 && delays[1]! >= 30_000 && delays[1]! <= 60_000, String(delays));
+});
