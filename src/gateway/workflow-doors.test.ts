@@ -23,6 +23,9 @@ test('a workflow is listed, begun and followed over HTTP, by who may start runs,
   const first = await begin('release', { input: 'notes' }, { 'idempotency-key': 'k1' });
   world.skip(25 * 60 * 60 * 1000);
   const later = await begin('release', { input: 'notes' }, { 'idempotency-key': 'k1' });
+  const changed = await begin('release', { input: 'other notes' }, { 'idempotency-key': 'k1' });
+  world.skip(25 * 60 * 60 * 1000);
+  const changedLater = await begin('release', { input: 'other notes' }, { 'idempotency-key': 'k1' });
   const other = await begin('release', { input: 'notes' });
   const refused = [await begin('release', {}), await begin('broken', { input: 'x' }), await begin('nothing', {}), await begin('../x', {})];
   const shown = await world.ask('GET', `/api/v1/passages/${first.json.passage.id}`, { token });
@@ -36,6 +39,7 @@ test('a workflow is listed, begun and followed over HTTP, by who may start runs,
     [first.status, later.json.passage.id, other.json.passage.id === first.json.passage.id],
     [202, first.json.passage.id, false],
   );
+  assert.deepEqual([changed.status, changedLater.status, changedLater.json.code], [422, 422, 'gateway.other-request']);
   assert.deepEqual(
     refused.map(({ status, json }) => [status, json.code]),
     [

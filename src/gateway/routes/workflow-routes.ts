@@ -66,6 +66,11 @@ export const runWorkflow: Route = defineRoute({
       // The same key gives the same passage, also when the answer was lost in a crash.
       key: `http:${idempotencyKey ?? randomBytes(16).toString('hex')}`,
     });
+    // The key outlives the kept answer: it must not hide that something else is asked for now.
+    if (row.name !== params.workflow || row.input !== (body.input ?? '')) {
+      const code = 'gateway.other-request';
+      throw new RequestRefusedError(422, code, 'This Idempotency-Key was used for another request. Use a new key for a new request.');
+    }
     return json({ passage: passageView(row) }, { headers: { location: `/api/v1/passages/${row.id}` } });
   },
 });
