@@ -67,7 +67,14 @@ test('a provider that only llm.yaml knows is called with its own key, sizes and 
   const client = await open('box/big', { BOX_KEY: key }, llm);
   const { costMicroUsd } = await client.call(ask('box/big'), { signal });
 
-  assert.deepEqual(client.facts, { model: 'box/big', isScripted: false, contextTokens: 9000, maxOutputTokens: 900, hasPrice: true });
+  assert.deepEqual(client.facts, {
+    model: 'box/big',
+    isScripted: false,
+    contextTokens: 9000,
+    maxOutputTokens: 900,
+    hasPrice: true,
+    isFree: false,
+  });
   assert.equal(costMicroUsd, 2040);
 });
 
@@ -135,7 +142,7 @@ for (const [name, run, code, says] of refused) {
 test('a private address may be called without TLS', async () => {
   const client = await open('openai/x', { OPENAI_API_KEY: key, OPENAI_BASE_URL: 'http://100.101.2.3:8000/v1' });
 
-  assert.equal(client.facts.hasPrice, false);
+  assert.deepEqual([client.facts.hasPrice, client.facts.isFree], [false, false]);
 });
 
 test('a missing key never leads to the scripted model', async () => {
@@ -169,4 +176,16 @@ test('the secrets for the redactor are those of all providers, in use or not', (
     { name: 'BOX_KEY', value: 'box-secret' },
     { name: 'OPENAI_API_KEY', value: key },
   ]);
+});
+
+test('a model on this machine and one whose price is 0 are free, unless a price is written down', async () => {
+  const llm = (more: string): LlmConfig =>
+    JSON.parse(
+      `{ "version": 1, "providers": { "box": { "wire": "openai", "baseUrl": "http://127.0.0.1:9/v1" } }, "models": { ${more} } }`,
+    ) as LlmConfig;
+  const isFree = async (config: LlmConfig): Promise<boolean | undefined> =>
+    (await openModel({ ref: 'box/m', llm: config, env: {}, homeDir: '/nowhere' })).facts.isFree;
+
+  assert.equal(await isFree(llm('')), true);
+  assert.equal(await isFree(llm('"box/m": { "inputPer1M": 0, "outputPer1M": 1 }')), false);
 });
