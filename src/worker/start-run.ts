@@ -38,21 +38,17 @@ export async function startListed(
   const agent = await agentOfItem(ctx, item);
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
-  using bounds = await boundsOf(ctx, item, { agent, model });
   const history = sessionHistory(ctx, item);
   const sources = [...(await ctx.policyFiles(item.tenant)), policySourceOf(ctx.home, agent)];
+  using bounds = await boundsOf(ctx, item, { agent, model });
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
   await using tools = await ctx.openTools(agent, sandbox);
   const snapshot = policyOfStart(ctx, { sources, agent, tools });
   refuseForbiddenHosts(item, agent, snapshot);
   sandbox.demand(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
-  const inputs: RunInputs = {
-    files: pinnedFiles(ctx, agent),
-    tools: offeredTools(agent, tools, facts),
-    policy: sources,
-    history,
-  };
+  const offered = offeredTools(agent, tools, facts);
+  const inputs: RunInputs = { files: pinnedFiles(ctx, agent), tools: offered, policy: sources, history };
   const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts, limits: bounds.limits });
   const hold = await holdStart(ctx, accepted, row);
   await using journal = await openRunJournal(ctx.home, item, hold);
