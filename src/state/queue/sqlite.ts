@@ -32,7 +32,7 @@ const maxReason = 2000;
  * The queue in one SQLite file, for any number of processes of one machine.
  *
  * Each process that writes has one thread for it, in which what arrives together is one transaction; what is short and
- * needs no sync is written by the caller's thread instead while nothing is under way there. Reads go through a connection
+ * needs no sync, or a fast one, is written by the caller's thread instead while nothing is under way there. Reads go through a connection
  * of the caller's thread and never wait for writers. Leases and delays are measured by the machine's
  * monotonic clock, so that setting the calendar's clock neither ends nor prolongs them.
  */

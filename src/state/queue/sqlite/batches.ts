@@ -21,6 +21,8 @@ export interface ReplyBatch {
   readonly mayBeReady: boolean;
   /** Whether fences of this process are safe from a power cut, up to a bound in the file. */
   readonly hasReserved: boolean;
+  /** How long the transaction took, when it was synced. */
+  readonly syncMs?: number | undefined;
 }
 
 export function packRequests(first: number, requests: readonly Asked[], at: Moment): RequestBatch {

@@ -30,6 +30,10 @@ function newTask(number: number): NewTask {
   return { tenant: 'default', agentType: 'agent', shard: 0, id, key: id, ...rest };
 }
 
+function putOf(...given: readonly NewTask[]): Asked {
+  return { kind: 'put', ask: { tasks: given } };
+}
+
 function leaseOf(max: number, leaseMs = 60_000): Asked {
   return { kind: 'lease', ask: { worker: 'w', leaseMs, max, scope: {} } };
 }
@@ -66,7 +70,24 @@ function rows(database: Database): unknown {
 const held = ({ fence }: GivenTask): { tenant: string; id: string; fence: number } => ({ tenant: 'default', id: 'tsk_2', fence });
 
 const forTheThread: Readonly<Record<string, (world: World) => readonly Asked[]>> = {
-  'a put, which must be synced': () => [{ kind: 'put', ask: { tasks: [newTask(9)] } }],
+  'a put while nobody knows how long a sync takes': () => [putOf(newTask(9))],
+  'a put when the last sync was slow': ({ lone }) => {
+    lone.noteSync(0.1);
+    lone.noteSync(20);
+    return [putOf(newTask(9))];
+  },
+  'a put of two tasks, however fast syncs are': ({ lone }) => {
+    lone.noteSync(0.1);
+    return [putOf(newTask(8), newTask(9))];
+  },
+  'a put of much text, however fast syncs are': ({ lone }) => {
+    lone.noteSync(0.1);
+    return [putOf({ ...newTask(9), message: JSON.stringify('x'.repeat(70_000)) })];
+  },
+  'a put beside an ack, which need not wait for a sync': ({ lone, given }) => {
+    lone.noteSync(0.1);
+    return [putOf(newTask(9)), { kind: 'ack', ask: held(given) }];
+  },
   'a nak that makes dead, which must be synced': ({ given }) => [
     { kind: 'nak', ask: { ...held(given), why: { delayMs: 0, reason: 'no', isDead: true } } },
   ],
@@ -122,6 +143,79 @@ test('the lone writer leases, extends, acks and gives back, with fences after th
   assert.equal(leased[0]!.fence, given.fence + 1);
   assert.deepEqual([last?.answers, last?.mayBeReady], [['ready', true], true]);
   assert.deepEqual(thread.database.get('SELECT ready, leased FROM lane'), Object.assign(Object.create(null), { ready: 1, leased: 1 }));
+  mine[Symbol.dispose]();
+  thread.database[Symbol.dispose]();
+});
+
+/** What a connection was asked to commit with a sync, and what without. */
+function spyOn(database: Database): { readonly database: Database; readonly commits: ('synced' | 'relaxed')[] } {
+  const commits: ('synced' | 'relaxed')[] = [];
+  let isRelaxed = false;
+  const spy: Database = {
+    ...database,
+    relaxed: (work) => {
+      isRelaxed = true;
+      try {
+        return database.relaxed(work);
+      } finally {
+        isRelaxed = false;
+      }
+    },
+    transact: (work) => {
+      const result = database.transact(work);
+      const { synchronous } = database.get('PRAGMA synchronous') as { synchronous: number };
+      assert.equal(synchronous, isRelaxed ? 1 : 2);
+      commits.push(isRelaxed ? 'relaxed' : 'synced');
+      return result;
+    },
+  };
+  return { database: spy, commits };
+}
+
+test('a lone put is stored with a sync, also after leases and acks without one, while syncs are fast', () => {
+  const { thread, mine, given } = openWorld();
+  const { database, commits } = spyOn(mine);
+  const lone = new LoneWriter(database);
+  lone.allowFences();
+
+  lone.run([{ kind: 'ack', ask: held(given) }], at);
+  lone.noteSync(0.1);
+  const put = lone.run([putOf(newTask(9))], at);
+  lone.run([leaseOf(1)], at);
+  lone.noteSync(0.1);
+  const again = lone.run([putOf(newTask(9))], at);
+
+  assert.deepEqual(put?.answers, [{ outcomes: [{ id: 'tsk_9', isNew: true }] }]);
+  assert.equal(put?.mayBeReady, true);
+  assert.deepEqual(again?.answers, [{ outcomes: [{ id: 'tsk_9', isNew: false }] }]);
+  assert.deepEqual(commits, ['relaxed', 'synced', 'relaxed', 'synced']);
+  mine[Symbol.dispose]();
+  thread.database[Symbol.dispose]();
+});
+
+test('one slow sync in the caller’s thread gives the puts after it to the writer’s thread until that reports a fast one', () => {
+  const { thread, mine } = openWorld();
+  let waitMs = 0;
+  const slow: Database = {
+    ...mine,
+    transact: (work) => {
+      const result = mine.transact(work);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs);
+      return result;
+    },
+  };
+  const lone = new LoneWriter(slow);
+  lone.allowFences();
+  const isDone = (number: number): boolean => lone.run([putOf(newTask(number))], at) !== undefined;
+
+  lone.noteSync(0.1);
+  waitMs = 5;
+  const whileSlow = [isDone(11), isDone(12), isDone(13)];
+  waitMs = 0;
+  lone.noteSync(0.1);
+
+  assert.deepEqual(whileSlow, [true, false, false]);
+  assert.equal(isDone(14), true);
   mine[Symbol.dispose]();
   thread.database[Symbol.dispose]();
 });

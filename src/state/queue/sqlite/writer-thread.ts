@@ -25,8 +25,17 @@ port.on('message', (message: RequestBatch | null) => {
   // Of batches that wait together each begins where the one before ends.
   const [first] = batches;
   if (first !== undefined) {
-    const { replies, mayBeReady } = runBatch(store, batches.flatMap(unpackRequests));
-    port.postMessage({ first: first.first, ...packReplies(replies), mayBeReady, hasReserved: store.hasReserved } satisfies ReplyBatch);
+    const requests = batches.flatMap(unpackRequests);
+    const beganMs = performance.now();
+    const { replies, mayBeReady } = runBatch(store, requests);
+    const syncMs = requests.some(({ kind }) => kind === 'put') ? performance.now() - beganMs : undefined;
+    port.postMessage({
+      first: first.first,
+      ...packReplies(replies),
+      mayBeReady,
+      hasReserved: store.hasReserved,
+      syncMs,
+    } satisfies ReplyBatch);
   }
   if (!isLast) return;
   database[Symbol.dispose]();

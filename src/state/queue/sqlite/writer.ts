@@ -35,8 +35,8 @@ const unknownCode = 0;
 /**
  * The side of the callers: sends requests to the writer's thread, those of one tick together, and settles each when its
  * transaction is over. The thread starts with the first request, keeps the process alive only while something is
- * pending, and is started anew when it died. What is short and needs no sync is done here and now when nothing is under
- * way: two threads of a process never write at the same time.
+ * pending, and is started anew when it died. What is short, and needs no sync or a fast one, is done here and now when
+ * nothing is under way: two threads of a process never write at the same time.
  */
 export class Writer implements AsyncDisposable {
   readonly #options: WriterOptions;
@@ -103,8 +103,9 @@ export class Writer implements AsyncDisposable {
     return worker;
   }
 
-  #settle({ first, answers, failures, mayBeReady, hasReserved }: ReplyBatch): void {
+  #settle({ first, answers, failures, mayBeReady, hasReserved, syncMs }: ReplyBatch): void {
     if (hasReserved) this.#lone?.allowFences();
+    if (syncMs !== undefined) this.#lone?.noteSync(syncMs);
     for (const [index, answer] of answers.entries()) {
       const waiter = this.#waiters.get(first + index);
       const failure = failures.get(index);
