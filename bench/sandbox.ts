@@ -210,6 +210,7 @@ try {
   console.log('\n| what | all started, ms | starts/s | MiB each |\n|---|---|---|---|');
   for (const driver of [bwrap, podman]) for (const count of values['at-once'].split(',').map(Number)) await atOnce(driver, count);
 } finally {
+  for (const driver of [bwrap, podman]) await driver[Symbol.asyncDispose]();
   execFileSync('podman', ['--root', storage.root, '--runroot', storage.runRoot, 'system', 'reset', '--force'], { stdio: 'ignore' });
   rmSync(folder, { recursive: true, force: true });
 }

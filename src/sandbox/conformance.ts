@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import { attackTests } from './fixtures/attack-tests.ts';
 import { commandTests } from './fixtures/command-tests.ts';
 import { lifeTests } from './fixtures/life-tests.ts';
@@ -63,6 +63,7 @@ export function sandboxConformance(options: ConformanceOptions): void {
   }
   const attacks = compileAttacks();
   const driver = options.open();
+  after(async () => await driver[Symbol.asyncDispose]());
 
   async function place(t: TestContext, change: Partial<SandboxSpec> & { readonly limits?: SandboxLimits } = {}): Promise<Place> {
     const workspace = change.workspace ?? newWorkspace(options.owner, attacks);
