@@ -174,6 +174,44 @@ test('any failure around a command ends the sandbox: what it left is not known',
   assert.ok(died.kind === 'died' && died.reason.includes('ENOSPC'));
 });
 
+test('a start that fails is told to its command, and the next one uses the same way out, closed once at the end', async () => {
+  const driver = new TestDriver('bwrap', 'namespace');
+  const ways = { opened: 0, closed: 0 };
+  const egress: RunShellOptions['egress'] = async () => {
+    if (ways.opened > ways.closed) throw Object.assign(new Error('EEXIST: file already exists'), { code: 'EEXIST' });
+    ways.opened += 1;
+    const dispose = async (): Promise<void> => void (ways.closed += 1);
+    return await Promise.resolve({ env: {}, placeholders: new Map(), wrap: (argv) => argv, [Symbol.asyncDispose]: dispose });
+  };
+  const { shell } = open([driver], { egress });
+  await shell.choose('namespace');
+
+  driver.works = false;
+  const failed = await run(shell);
+  driver.works = true;
+  const next = await run(shell);
+  await shell[Symbol.asyncDispose]();
+
+  assert.equal(failed.kind, 'unavailable');
+  assert.equal(next.kind, 'ran');
+  assert.deepEqual(ways, { opened: 1, closed: 1 });
+});
+
+test('commands that come at once before there is a sandbox share one', async () => {
+  const driver = new TestDriver('bwrap', 'namespace');
+  const { shell } = open([driver]);
+  await shell.choose('namespace');
+
+  const outcomes = await Promise.all([run(shell), run(shell), run(shell)]);
+  await shell[Symbol.asyncDispose]();
+
+  assert.deepEqual(
+    outcomes.map(({ kind }) => kind),
+    ['ran', 'ran', 'ran'],
+  );
+  assert.deepEqual([driver.started.length, driver.stopped], [1, 1]);
+});
+
 test('a resumed run gets a new sandbox of the recorded driver and class, is told once, and gets no weaker one', async () => {
   const facts = { available: true, driver: 'a', isolation: 'container', network: 'none' } as const;
   const same = new TestDriver('a', 'container');

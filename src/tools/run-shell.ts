@@ -46,7 +46,8 @@ export function openRunShell(options: RunShellOptions): RunShell {
     run: async (command, signal) => await run(options, state, { command, signal }),
     async [Symbol.asyncDispose]() {
       state.end = 'the run has ended';
-      await state.sandbox?.stop();
+      const sandbox = state.sandbox ?? (await state.starting?.catch(() => undefined)); // silent-ok: its command was told
+      await sandbox?.stop();
       await state.egress?.[Symbol.asyncDispose]();
     },
   };
@@ -66,6 +67,8 @@ interface ShellState {
   facts?: SandboxFacts | undefined;
   choice?: DriverChoice;
   sandbox?: Sandbox;
+  /** While the first commands of a run wait for it: they share one. */
+  starting?: Promise<Sandbox> | undefined;
   /** Why there will be no sandbox any more. */
   end?: string;
   isReplaced: boolean;
@@ -123,12 +126,17 @@ interface Asked {
 async function run(options: RunShellOptions, state: ShellState, asked: Asked): Promise<CommandOutcome> {
   if (state.end !== undefined) return { kind: 'unavailable', reason: state.end };
   try {
-    state.sandbox ??= await start(options, state, asked.signal);
+    state.sandbox ??= await startOnce(options, state, asked.signal);
   } catch (error) {
     if (!(error instanceof ClawholdError)) throw error;
     return { kind: 'unavailable', reason: reasonOf(error) };
   }
   return await execute(state, state.sandbox, asked);
+}
+
+async function startOnce(options: RunShellOptions, state: ShellState, signal: AbortSignal): Promise<Sandbox> {
+  state.starting ??= start(options, state, signal).finally(() => (state.starting = undefined));
+  return await state.starting;
 }
 
 async function start(options: RunShellOptions, state: ShellState, signal: AbortSignal): Promise<Sandbox> {
@@ -143,7 +151,8 @@ async function start(options: RunShellOptions, state: ShellState, signal: AbortS
   }
   const { limits } = await limitsOf(options, state.choice);
   refuseUnheld(facts.driver, options.limits, limits);
-  state.egress = await options.egress?.();
+  // It stays when the start fails: a run has one, for the next try as well.
+  state.egress ??= await options.egress?.();
   const env = { ...options.spec.env, ...state.egress?.env };
   // A way out is one run's own, and so is a sandbox with it.
   return await state.choice.driver.start({ ...options.spec, env, limits }, { signal, again: state.egress === undefined });
