@@ -24,8 +24,8 @@ function prepare(one: Installation): void {
 async function startsOf(one: Installation): Promise<readonly Document[]> {
   const { stdout } = await one.cli(['audit', 'query', '--type', 'run.start', '--json']);
   return stdout
-    .trim()
     .split('\n')
+    .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 }
 
