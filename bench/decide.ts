@@ -3,10 +3,12 @@ import type { AgentId, TenantId } from '../src/contracts/ids.ts';
 import type { PolicyRequest } from '../src/contracts/policy.ts';
 import { decide } from '../src/governance/decide.ts';
 import { compilePolicy, type PolicySnapshot } from '../src/governance/policy-snapshot.ts';
+import { describeCoreTools } from '../src/tools/tool-set.ts';
 
 /**
  * Time of one decision at 10, 100 and 1000 rules, of which a third concerns the tool that is called, beside two
- * baselines of the same run: an empty function and JSON.stringify of the request. Prints a Markdown table.
+ * baselines of the same run: an empty function and JSON.stringify of the request. The policy is compiled with the tools
+ * there are, as for every run. Prints a Markdown table.
  */
 function main(): void {
   const request = writeRequest();
@@ -28,11 +30,12 @@ function main(): void {
 
 function policyOf(count: number): PolicySnapshot {
   const rules = Array.from({ length: count }, (_, index) => ruleText(index)).join('\n');
-  return compilePolicy([
+  const files = [
     { layer: 'platform', file: 'policies/platform.yaml', text: `version: 1\nrules:\n${rules}\n  - { id: last, allow: "*" }\n` },
     { layer: 'tenant', file: 'policy.yaml', text: 'version: 1\nrules: [{ id: all, allow: "*" }]\n' },
     { layer: 'agent', file: 'agent.yaml', text: 'version: 1\ngrants: { fs.write: { paths: ["docs/**", "reports/*.md"] } }\n' },
-  ]);
+  ] as const;
+  return compilePolicy(files, { tools: describeCoreTools() });
 }
 
 function ruleText(index: number): string {
