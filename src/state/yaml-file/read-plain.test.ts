@@ -265,7 +265,7 @@ test('shipped files, changed in one place, are read as the package reads them', 
       const from = Math.floor(at * text.length);
       plain += Number(agrees(text.slice(0, from) + add + text.slice(from + cut)));
     }),
-    { numRuns: 2000 },
+    { numRuns: 4000 },
   );
 
   assert.ok(plain > 500, `${plain} of the texts were plain`);
