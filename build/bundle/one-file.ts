@@ -88,7 +88,6 @@ function swapped(names: string): string {
     .join(',');
 }
 
-/** A chunk is no CommonJS module: nothing is added to what an import of it gives. */
 /** A chunk is no CommonJS module: what it exports is what an import gives. */
 function linkLazily(code: string): string {
   return code.replaceAll(/__toESM\d*\(require\("\.\/([\w-]+)\.js"\)\)/g, '__chunk("$1")');

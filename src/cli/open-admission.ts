@@ -67,7 +67,13 @@ function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare
   return async (tenant: TenantId, agent: AgentId, workspace?: string) => {
     const app = appOf(tenant);
     const { memo, readings } = app;
-    const loaded = await loadAgent(home, { tenant, agent, memo, readings, ...(workspace === undefined ? {} : { workspace }) });
+    const loaded = await loadAgent(home, {
+      tenant,
+      agent,
+      memo,
+      readings,
+      ...(workspace === undefined ? {} : { workspace, isRepo: true }),
+    });
     const above = await app.policyFiles();
     const name = `${tenant}/${agent}/${workspace ?? ''}`;
     const known = prepared.get(name);

@@ -33,7 +33,7 @@ export interface AdmitContext extends QuotaContext, RequestModelContext, Request
   /** Hides secrets: what a request says is stored from here on. */
   readonly redact: (tenant: TenantId, text: string) => Promise<string>;
   /**
-   * In this workspace, or its own: loads the agent and compiles the policy of platform, tenant and agent.
+   * In this repo of a project, or in its own workspace: loads the agent and compiles the policy of platform, tenant and agent.
    * @throws FixRequestError when a run would.
    */
   readonly prepare: (tenant: TenantId, agent: AgentId, workspace?: string) => Promise<{ readonly policy: Sha256 }>;

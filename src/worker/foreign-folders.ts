@@ -30,6 +30,21 @@ export function refuseForeignFolders(home: Home, { tenant, agent, config, worksp
   }
 }
 
+/**
+ * The repo of a project is reached through no link beneath its tenant's root, or, where it lies elsewhere, through none
+ * at all: repos may lie in each other, and who works in the outer one could else choose the folder of the inner one's runs.
+ * @throws FixRequestError otherwise.
+ */
+export function refuseLinkedRepo(home: Home, { tenant, workspace }: Pick<AgentFolders, 'tenant' | 'workspace'>): void {
+  const root = home.tenantRoot(tenant);
+  const base = isWithin(workspace, root) ? root : path.parse(workspace).root;
+  if (realPlace(workspace) === path.join(realPlace(base), path.relative(base, workspace))) return;
+  throw new FixRequestError(
+    'worker.linked-repo',
+    `The repo ${workspace} is reached through a link, and whoever may change the link would choose where runs work. Write in projects.yaml where it really lies.`,
+  );
+}
+
 interface NamedFolder {
   readonly name: string;
   readonly dir: string;

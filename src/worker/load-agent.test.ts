@@ -4,8 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
+import { forgetful } from '../contracts/memo.ts';
 import { homeAt, type Home } from '../state/home.ts';
-import { listAgents, loadAgent, type LoadedAgent } from './load-agent.ts';
+import { openReadings, unkept } from '../state/readings.ts';
+import { agentOfItem, listAgents, loadAgent, type LoadedAgent } from './load-agent.ts';
 
 const tenant = 'default' as TenantId;
 
@@ -106,4 +108,40 @@ test('an unknown agent is refused with the names that there are', async (t) => {
     /Use one of these: main/.test(error.message),
   );
   assert.deepEqual(await listAgents(home, tenant), ['main']);
+});
+
+test('a project’s repo is reached through no link beneath the root, nor elsewhere; whoever names a workspace by hand may use one', async (t) => {
+  const { home, root, load } = folder(t, { 'agent.yaml': 'version: 1\n' });
+  const elsewhere = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-repo-')));
+  t.after(() => fs.rmSync(elsewhere, { recursive: true }));
+  const [inner, linked] = [path.join(root, 'shop/docs'), path.join(elsewhere, 'linked')];
+  fs.mkdirSync(inner, { recursive: true });
+  fs.symlinkSync(root, linked);
+  const workIn = async (workspace: string): Promise<string> => {
+    const item = { tenant, agent: 'main' as AgentId, workspace, project: 'docs' };
+    return (await agentOfItem({ home, memo: forgetful, readings: openReadings({ settledMs: -1000 }) }, item)).workspace;
+  };
+
+  assert.equal(await workIn(inner), inner);
+  assert.equal(await workIn(elsewhere), elsewhere);
+  // What an agent at work in the outer repo could do.
+  fs.rmdirSync(inner);
+  fs.symlinkSync(elsewhere, inner);
+
+  await assert.rejects(workIn(inner), { code: 'worker.linked-repo' });
+  await assert.rejects(workIn(path.join(linked, 'shop')), { code: 'worker.linked-repo' });
+  assert.equal((await load(inner)).workspace, inner);
+});
+
+test('a home that lies behind a link has projects all the same: what is above the root is its owner’s', async (t) => {
+  const { root } = folder(t, { 'agent.yaml': 'version: 1\n' });
+  const door = `${root}-door`;
+  fs.symlinkSync(root, door);
+  t.after(() => fs.rmSync(door));
+  fs.mkdirSync(path.join(root, 'shop'));
+  const item = { tenant, agent: 'main' as AgentId, workspace: path.join(door, 'shop'), project: 'shop' };
+
+  const agent = await agentOfItem({ home: homeAt(path.join(door, '.clawhold')), memo: forgetful, readings: unkept }, item);
+
+  assert.equal(agent.workspace, path.join(door, 'shop'));
 });

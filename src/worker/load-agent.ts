@@ -11,7 +11,7 @@ import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
 import { unkept, type Look, type Readings } from '../state/readings.ts';
 import type { ParsedYaml } from '../state/yaml-file.ts';
-import { refuseForeignFolders } from './foreign-folders.ts';
+import { refuseForeignFolders, refuseLinkedRepo } from './foreign-folders.ts';
 
 /** An agent as its folder says, before anything is pinned. */
 export interface LoadedAgent {
@@ -38,6 +38,8 @@ export interface LoadAgentOptions {
   readonly tenant: TenantId;
   readonly agent: AgentId;
   readonly workspace?: string;
+  /** The workspace is the repo of a registered project. */
+  readonly isRepo?: boolean;
   readonly memo?: Memo;
   readonly readings?: Readings;
 }
@@ -53,6 +55,7 @@ export async function loadAgent(home: Home, options: LoadAgentOptions): Promise<
   const { config, workspace } = loaded;
   // Where folders lead to is no matter of the agent's own files.
   refuseForeignFolders(home, { tenant, agent, config, workspace });
+  if (options.isRepo === true) refuseLinkedRepo(home, { tenant, workspace });
   return loaded;
 }
 
@@ -91,9 +94,10 @@ async function readAgent(home: Home, { tenant, agent, workspace, memo = forgetfu
 /** The agent that an item names, in the workspace that it names. */
 export async function agentOfItem(
   { home, memo, readings }: { readonly home: Home; readonly memo: Memo; readonly readings: Readings },
-  { tenant, agent, workspace }: Pick<RunItem, 'tenant' | 'agent' | 'workspace'>,
+  { tenant, agent, workspace, project }: Pick<RunItem, 'tenant' | 'agent' | 'workspace' | 'project'>,
 ): Promise<LoadedAgent> {
-  return await loadAgent(home, { tenant, agent, memo, readings, ...(workspace === undefined ? {} : { workspace }) });
+  const isRepo = project !== undefined;
+  return await loadAgent(home, { tenant, agent, memo, readings, isRepo, ...(workspace === undefined ? {} : { workspace }) });
 }
 
 async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promise<FixRequestError> {
