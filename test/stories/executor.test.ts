@@ -179,6 +179,43 @@ test('a run that fails at every delivery is given up, and its row says why', asy
   assert.equal((await world.queue.get(world.app.tenant, taskIdOf(run!)))?.state, 'dead');
 });
 
+test('a run that was given up, before it began or in the middle of it, goes on when a human requeues its dead task', async () => {
+  for (const isBegun of [false, true]) {
+    let isBroken = true;
+    const turns: number[] = [];
+    await using server = await startOpenAiServer({
+      respond: ({ body }) => {
+        const messages = (body['messages'] as unknown[]).length;
+        turns.push(messages);
+        return messages === 2 ? { toolCalls: [{ name: 'fs_write', args: { path: 'a.md', content: 'x' } }] } : { text: 'over' };
+      },
+    });
+    using one = newInstallation({ openAi: server.baseUrl, agentYaml: 'workspace: workspace\ngrants: { fs.write: {} }\n' });
+    await using world = await queueWorld(one);
+    const broken = async (): Promise<never> => await Promise.reject(new TypeError('a bug'));
+    const openModel = async (ref: string | undefined): Promise<ModelClient> => {
+      if (isBroken && !isBegun) return await broken();
+      const model = await world.worker.openModel(ref);
+      return { ...model, call: async (...args) => (isBroken && args[0].messages.length > 2 ? await broken() : await model.call(...args)) };
+    };
+    const [run] = await world.put(['hello']);
+    const state = (): string | undefined => world.worker.runs.get(run!)?.state;
+    world.executor({
+      workerOf: async () => ({ ...world.worker, openModel }),
+      queue: { ...passing(world.queue), nak: async (lease, why) => await world.queue.nak(lease, { ...why, delayMs: 0 }) },
+    });
+    while (state() !== 'failed') await new Promise((resolve) => setTimeout(resolve, 10));
+
+    isBroken = false;
+    const requeued = await world.queue.requeue({ tenant: world.app.tenant, task: taskIdOf(run!) });
+    while ((await world.queue.get(world.app.tenant, taskIdOf(run!)))?.state !== 'done')
+      await new Promise((resolve) => setTimeout(resolve, 10));
+
+    assert.deepEqual([requeued, state()], [1, 'done'], isBegun ? 'begun' : 'not begun');
+    assert.deepEqual(turns, [2, 4]);
+  }
+});
+
 test('a drain gives back what it cannot finish, uncounted, and another executor goes on where it was', async () => {
   const requests: string[] = [];
   let isFirst = true;

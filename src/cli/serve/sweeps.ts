@@ -1,6 +1,7 @@
 import { systemClock } from '../../contracts/clock.ts';
 import { reasonOf } from '../../contracts/errors.ts';
 import type { ApprovalId, RunId, TenantId } from '../../contracts/ids.ts';
+import { givenUpReason } from '../../contracts/run.ts';
 import { readPayload } from '../../contracts/read-payload.ts';
 import { admitResume } from '../../control/admit-resume.ts';
 import type { AdmitContext } from '../../control/admit.ts';
@@ -85,7 +86,7 @@ async function endDeadRuns({ installation: { database }, queue }: SweepContext, 
 function endDeadRun(runs: ReturnType<typeof openRuns>, { message, deliveries, lastReason }: TaskFacts): void {
   const row = runs.get(runIdOf(message) as RunId);
   if (row === undefined || (row.state !== 'accepted' && (row.state !== 'running' || row.task !== message.task_id))) return;
-  const reason = `it was given up after ${deliveries} tries: ${lastReason ?? 'its workers died'} (worker.task-dead)`;
+  const reason = givenUpReason(deliveries, lastReason ?? 'its workers died');
   runs.update(row.id, { state: 'failed', reason, endedMs: systemClock.now(), owner: null });
 }
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { TaskPayload } from '../../contracts/admission.ts';
 import type { RunId } from '../../contracts/ids.ts';
-import { terminalStates } from '../../contracts/run.ts';
+import { isGivenUp, terminalStates } from '../../contracts/run.ts';
 import { readJournal } from '../../state/journal.ts';
 import { acceptedRow, type RunRow } from '../../state/runs.ts';
 import { resumeRun } from '../resume-run.ts';
@@ -34,9 +34,14 @@ function insertRow({ runs, clock }: LeasedWorker, payload: TaskPayload): RunRow 
   return runs.get(payload.item.runId);
 }
 
-/** A wish to go on is fulfilled once; a run that ended or waits is no business of the task that began it. */
-function isDone({ state, task }: RunRow, payload: TaskPayload, { lease }: LeasedWorker): boolean {
+/**
+ * A wish to go on is fulfilled once; a run that ended or waits is no business of the task that began it. One that was given
+ * up goes on: its dead task was delivered because a human requeued it.
+ */
+function isDone(row: RunRow, payload: TaskPayload, { lease }: LeasedWorker): boolean {
+  const { state, task } = row;
   if (state === 'done') return true;
+  if (isGivenUp(row)) return false;
   const isSettled = terminalStates.has(state) || state === 'waiting';
   return isSettled && (payload.kind === 'start' || task === lease.task);
 }

@@ -2,6 +2,7 @@ import type { TaskPayload } from '../../contracts/admission.ts';
 import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import { idTimeMs, type TaskId, type TenantId } from '../../contracts/ids.ts';
 import { readPayload } from '../../contracts/read-payload.ts';
+import { givenUpReason } from '../../contracts/run.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
 import type { Lease } from '../../state/queue.ts';
 import type { ExecutorContext } from '../execute-tasks.ts';
@@ -174,7 +175,7 @@ async function settle(ctx: TaskContext, { lease, verdict, opened }: Settling): P
     case 'failed':
       if (opened === undefined) await ctx.queue.nak(lease, { delayMs: 0, reason: verdict.reason, isDead: true });
       else {
-        endRun(ctx, opened, verdict);
+        endRun(ctx, opened, `${verdict.reason} (${verdict.code})`);
         ctx.over();
         await ctx.queue.ack(lease);
       }
@@ -182,8 +183,7 @@ async function settle(ctx: TaskContext, { lease, verdict, opened }: Settling): P
     case 'back': {
       if (opened !== undefined) giveBack(opened, verdict.reason);
       const state = await ctx.queue.nak(lease, verdict);
-      if (state === 'dead' && opened !== undefined)
-        endRun(ctx, opened, { code: 'worker.task-dead', reason: `it was given up after ${lease.delivery} tries: ${verdict.reason}` });
+      if (state === 'dead' && opened !== undefined) endRun(ctx, opened, givenUpReason(lease.delivery, verdict.reason));
     }
   }
 }
@@ -200,14 +200,14 @@ function giveBack(opened: Opened, reason: string): void {
 }
 
 /** It could not begin or go on: its row says why. */
-function endRun({ metrics }: TaskContext, opened: Opened, { code, reason }: { readonly code: string; readonly reason: string }): void {
+function endRun({ metrics }: TaskContext, opened: Opened, reason: string): void {
   const { worker, payload } = opened;
   const row = worker.runs.get(runOf(payload));
   if (row === undefined || !(row.state === 'accepted' || isOurs(opened))) return;
   metrics.count('runs_total', { tenant: row.tenant, state: 'failed', door: row.door });
   worker.runs.update(row.id, {
     state: 'failed',
-    reason: worker.redactor.text(`${reason} (${code})`),
+    reason: worker.redactor.text(reason),
     endedMs: worker.clock.now(),
     owner: null,
   });
