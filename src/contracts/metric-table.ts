@@ -28,8 +28,11 @@ export const counters = {
   tool_calls_total: { help: 'Tool calls, by decision of the policy.', labels: ['tenant', 'tool', 'decision'] },
   broker_grants_total: { help: 'Credentials and connections that the broker granted.', labels: ['tenant'] },
   broker_denials_total: { help: 'Credentials and connections that the broker refused.', labels: ['tenant', 'reason'] },
-  schedule_fires_total: { help: 'Slots of schedules: fired, skipped, or failed.', labels: ['tenant', 'outcome'] },
-  webhooks_total: { help: 'Calls of webhook triggers, by outcome.', labels: ['outcome'] },
+  schedule_fires_total: {
+    help: 'Slots of schedules: fired, failed because their run was refused, or skipped; slots that were missed together count once.',
+    labels: ['tenant', 'outcome'],
+  },
+  webhooks_total: { help: 'Calls of webhook triggers: accepted, refused, or busy.', labels: ['outcome'] },
   scrape_errors_total: { help: 'Readers of gauges that failed or took too long during a scrape.', labels: ['metric'] },
 } as const satisfies Readonly<Record<string, MetricRow>>;
 

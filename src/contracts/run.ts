@@ -17,16 +17,16 @@ export const terminalStates: ReadonlySet<RunState> = new Set(['done', 'failed', 
 /** States from which `runs resume` continues; `running` only when its process is gone. */
 export const resumableStates: ReadonlySet<RunState> = new Set(['accepted', 'running', 'waiting', 'cancelled', 'failed', 'limited']);
 
-const givenUpMark = '(worker.task-dead)';
+const code = 'worker.task-dead';
 
 /** Why a run failed whose task was tried as often as it may be. */
 export function givenUpReason(tries: number, why: string): string {
-  return `it was given up after ${tries} tries: ${why} ${givenUpMark}`;
+  return `it was given up after ${tries} tries: ${why} (${code})`;
 }
 
 /** The task of such a run is dead: nobody gets it, unless a human put it on the queue again. */
 export function isGivenUp({ state, reason }: { readonly state: RunState; readonly reason: string }): boolean {
-  return state === 'failed' && reason.endsWith(givenUpMark);
+  return state === 'failed' && reason.endsWith(`(${code})`);
 }
 
 export const runLimits = z.strictObject({

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { RetryableError } from '../contracts/errors.ts';
+import type { Metrics } from '../contracts/metrics.ts';
 import { newSessionId } from '../contracts/ids.ts';
 import { openSchedules } from '../state/schedules.ts';
 import { addJob, pauseJob, removeJob, resumeJob } from './change-jobs.ts';
@@ -72,7 +73,10 @@ test('sabotage: without the claim in the database a slot is taken twice', async 
   world.schedules.setNext(world.schedules.get(tenant, 'nightly')!, { slotMs: row.nextMs!, dueMs: row.nextMs! });
   const broken = world.schedules.claim(world.schedules.get(tenant, 'nightly')!, claim);
 
-  assert.deepEqual([first.length, again.length, third.length, broken.length], [1, 0, 0, 1]);
+  assert.deepEqual(
+    [first, again, third, broken].map(({ started }) => started.length),
+    [1, 0, 0, 1],
+  );
 });
 
 test('starts by hand of one job are bounded, and those that wait cost other jobs nothing', async () => {
@@ -86,6 +90,23 @@ test('starts by hand of one job are bounded, and those that wait cost other jobs
 
   assert.deepEqual([world.schedules.unadmitted(row).length, world.schedules.unadmitted(other).length], [100, 1]);
   assert.equal(world.schedules.unadmitted().length, 101);
+});
+
+test('each slot is counted once, as fired, failed or skipped, by whichever process took it', async () => {
+  const counted: string[] = [];
+  const metrics: Metrics = { count: (_name, labels) => void counted.push(Object.values(labels ?? {}).join(' ')), observe: () => {} };
+  await using world = await openWorld({ metrics });
+  await addJob(world.ctx, human, { job: jobOf({ when: { cron: '0 * * * *' } }) });
+  const refusing = world.another({ admit: async () => ({ outcome: 'refused', code: 'control.over-quota', message: 'Too many.' }) });
+
+  world.nowMs += hour;
+  await Promise.all([world.scheduler.tick(), world.another().tick()]);
+  world.nowMs += hour;
+  await refusing.tick();
+  world.nowMs += 3 * hour + 10 * minute;
+  await Promise.all([world.scheduler.tick(), world.another().tick()]);
+
+  assert.deepEqual(counted, ['default fired', 'default failed', 'default skipped']);
 });
 
 test('a crowd of jobs of one tenant does not keep those of another waiting', async () => {

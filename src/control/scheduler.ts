@@ -1,6 +1,7 @@
 import type { Admission, RunRequest } from '../contracts/admission.ts';
 import type { AgentId, SessionId, TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
+import type { Metrics } from '../contracts/metrics.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { Runs } from '../state/runs.ts';
 import type { Workflows } from '../state/workflows.ts';
@@ -18,6 +19,7 @@ export type AdmitRun = (principal: Principal, request: RunRequest) => Promise<Ad
 export interface SchedulerContext extends ChangeJobsContext, NotifyContext {
   readonly runs: Runs;
   readonly log: Log;
+  readonly metrics?: Metrics;
   readonly admit: AdmitRun;
   readonly tenants: () => Promise<readonly TenantId[]>;
   /** The session that runs of mode `main` continue. */

@@ -7,6 +7,7 @@ import { parseAgentId, parseTenantId, type SessionId, type TenantId } from '../c
 import { sha256 } from '../contracts/json.ts';
 import type { LedgerWriter } from '../contracts/ledger.ts';
 import type { Log } from '../contracts/log.ts';
+import type { Metrics } from '../contracts/metrics.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
 import type { WebhookCalls } from '../state/webhook-calls.ts';
@@ -24,6 +25,7 @@ export interface WebhookContext {
   readonly calls: WebhookCalls;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: Metrics;
   readonly ledger: (tenant: TenantId) => Promise<LedgerWriter>;
   readonly admit: (principal: Principal, request: RunRequest) => Promise<Admission>;
   readonly secret: (tenant: TenantId, name: string) => Promise<string | undefined>;
@@ -74,6 +76,12 @@ const defaultFrom = ['127.0.0.0/8', '::1/128'];
  * an instruction: it is handed on as untrusted data beside the message of the configuration.
  */
 export async function fireWebhook(ctx: WebhookContext, call: WebhookCall): Promise<WebhookAnswer> {
+  const answer = await checkAndStart(ctx, call);
+  ctx.metrics?.count('webhooks_total', { outcome: answer.outcome });
+  return answer;
+}
+
+async function checkAndStart(ctx: WebhookContext, call: WebhookCall): Promise<WebhookAnswer> {
   const checked = await check(ctx, call);
   if ('fault' in checked) return await refuse(ctx, call, checked);
   const { tenant, trigger, signature } = checked;

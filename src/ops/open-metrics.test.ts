@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { counters, gauges, histograms } from '../contracts/metric-table.ts';
 import { openMetrics } from './open-metrics.ts';
@@ -32,6 +34,21 @@ test('a scrape finds queue depth, task latency, executors, sandboxes, broker gra
   assert.equal(found.get('clawhold_task_duration_seconds_bucket{le="0.5",tenant="acme",outcome="done"}'), 1);
   assert.equal(found.get('clawhold_broker_grants_total{tenant="acme"}'), 1);
   assert.equal(found.get('clawhold_broker_denials_total{tenant="acme",reason="host"}'), 2);
+});
+
+/** Metrics of the table that no file tells. */
+function untold(names: readonly string[], sources: readonly string[]): string[] {
+  return names.filter((name) => !sources.some((text) => text.includes(`'${name}'`)));
+}
+
+test('every metric of the table is told by some code, and sabotage: one that nobody tells is found', () => {
+  const root = path.join(import.meta.dirname, '..');
+  const files = fs.globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts', '**/fixtures/**', 'contracts/**'] });
+  const sources = files.map((file) => fs.readFileSync(path.join(root, file), 'utf8'));
+  const names = Object.keys({ ...counters, ...histograms, ...gauges });
+
+  assert.deepEqual(untold(names, sources), []);
+  assert.deepEqual(untold(['webhooks_total', 'wishes_total'], sources), ['wishes_total']);
 });
 
 test('build and process say what runs', async () => {

@@ -16,6 +16,13 @@ export interface Claim {
   readonly nowMs: number;
 }
 
+/** What a claim did. */
+export interface Claimed {
+  readonly started: readonly FiringRow[];
+  /** Whether slots were noted as missed. */
+  readonly isMissed: boolean;
+}
+
 export interface HistoryFilter {
   readonly tenant: TenantId;
   readonly job?: string;
@@ -53,10 +60,10 @@ export interface Schedules {
   due(nowMs: number): JobRow[];
   nextDueMs(): number | undefined;
   /**
-   * Takes slots of a job, if it is still as `row` says. Gives the firings that this call started: those that any process
-   * has started before are not among them.
+   * Takes slots of a job, if it is still as `row` says. What any process has started or noted as missed before is not
+   * among what this call did.
    */
-  claim(row: JobRow, claim: Claim): FiringRow[];
+  claim(row: JobRow, claim: Claim): Claimed;
   /** @throws RetryableError when so many starts of the job wait already: whoever repeats it must not fill the database. */
   startManual(row: JobRow, nowMs: number): FiringRow;
   firing(key: FiringKey): FiringRow | undefined;
@@ -206,8 +213,8 @@ function setNext(database: Database, row: JobRow, next: Claim['next']): boolean 
   return database.run(sql, next?.slotMs ?? null, next?.dueMs ?? null, ...seen).changes === 1;
 }
 
-function claimSlots(database: Database, row: JobRow, claim: Claim): FiringRow[] {
-  if (!setNext(database, row, claim.next)) return [];
+function claimSlots(database: Database, row: JobRow, claim: Claim): Claimed {
+  if (!setNext(database, row, claim.next)) return { started: [], isMissed: false };
   const { nowMs, missed } = claim;
   const insert = (slotMs: number, state: FiringState, reason = ''): boolean =>
     insertFiring(database, row, { slotMs, state, reason, isManual: false, nowMs });
@@ -215,10 +222,11 @@ function claimSlots(database: Database, row: JobRow, claim: Claim): FiringRow[] 
   const standsFor = claim.run[0];
   const merged = `the run of ${standsFor === undefined ? 'another slot' : new Date(standsFor).toISOString()} stands for it`;
   for (const slotMs of claim.merged) insert(slotMs, 'merged', merged);
-  if (missed !== undefined) insert(missed.slotMs, 'missed', missed.reason);
+  const isMissed = missed !== undefined && insert(missed.slotMs, 'missed', missed.reason);
   prune(database, row);
   const key = (slotMs: number): SqlValue[] => keyValues({ tenant: row.tenant, job: row.id, slotMs, isManual: false });
-  return started.map((slotMs) => parseFiring(database.get(`SELECT * FROM schedule_firings WHERE ${isKey}`, ...key(slotMs))));
+  const rowOf = (slotMs: number): FiringRow => parseFiring(database.get(`SELECT * FROM schedule_firings WHERE ${isKey}`, ...key(slotMs)));
+  return { started: started.map(rowOf), isMissed };
 }
 
 interface NewFiring {

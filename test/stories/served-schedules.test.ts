@@ -78,13 +78,15 @@ test('a job that is started by hand runs in the running server, with the princip
   });
   const url = ['--notify-url', `http://news.test:${port}/in`, '--notify-secret', 'NOTIFY_KEY'];
   await one.cli(['cron', 'add', '--id', 'news', '--cron', '@yearly', '--message', 'Find news.', ...url]);
-  await using _served = await serveHome(one);
+  await using served = await serveHome(one);
 
   const ran = await one.cli(['cron', 'run', 'news', '--json']);
   while (received.length === 0) await sleep(20);
   receiver.close();
+  const metrics = String((await served.ask('GET', '/metrics')).json);
 
   assert.equal(ran.json.isServed, true);
+  assert.ok(metrics.includes('clawhold_schedule_fires_total{tenant="default",outcome="fired"} 1\n'), metrics);
   const [{ headers, body } = { headers: {}, body: '' }] = received;
   assert.equal(headers['x-clawhold-signature'], signature(String(headers['x-clawhold-timestamp']), body));
   const sent = JSON.parse(body);
@@ -127,7 +129,10 @@ test('a signed webhook over HTTP starts its agent or workflow with the body fenc
   let shown: Document;
   do shown = (await one.cli(['workflows', 'show', passage.json.run, '--json'])).json.passage;
   while (shown.state === 'running');
+  const metrics = String((await served.ask('GET', '/metrics')).json);
 
+  for (const line of ['clawhold_webhooks_total{outcome="accepted"} 2', 'clawhold_webhooks_total{outcome="refused"} 2'])
+    assert.ok(metrics.includes(`${line}\n`), line);
   assert.deepEqual([first.status, again.status, other.status, passage.status], [202, 404, 404, 202]);
   assert.deepEqual([again.json.code, again.json.title], [other.json.code, other.json.title]);
   assert.equal(ended.state, 'done');

@@ -17,13 +17,14 @@ export interface SchedulerParts extends ServeTools {
 }
 
 /** The scheduler of one installation: its work goes through admission like any other. */
-export function serveScheduler({ installation, admission, log }: SchedulerParts): Scheduler {
+export function serveScheduler({ installation, admission, log, metrics }: SchedulerParts): Scheduler {
   const { home, database, tenants, appOf, ledgerOf } = installation;
   const runs = openRuns(database);
   return openScheduler({
     home,
     runs,
     log,
+    metrics,
     clock: systemClock,
     maxSchedules: maxSchedulesOf(tenants),
     schedules: openSchedules(database),

@@ -13,7 +13,7 @@ export interface WebhookParts extends ServeTools {
 }
 
 /** The webhooks of one installation, with the triggers as the configuration is now. */
-export function serveWebhooks({ installation, admission, log }: WebhookParts): (call: WebhookCall) => Promise<WebhookAnswer> {
+export function serveWebhooks({ installation, admission, log, metrics }: WebhookParts): (call: WebhookCall) => Promise<WebhookAnswer> {
   const { home, database, appOf, ledgerOf } = installation;
   const passages = { home, workflows: openWorkflows(database), clock: systemClock, ledger: ledgerOf };
   const ctx: WebhookContext = {
@@ -21,6 +21,7 @@ export function serveWebhooks({ installation, admission, log }: WebhookParts): (
     calls: openWebhookCalls(database),
     clock: systemClock,
     log,
+    metrics,
     ledger: ledgerOf,
     admit: async (principal, request) => await admit(admission, principal, request),
     secret: async (tenant, name) => (await (await appOf(tenant).secrets()).get(tenant, name))?.value,

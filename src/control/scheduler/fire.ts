@@ -20,8 +20,9 @@ export async function fireDue(ctx: SchedulerContext, nowMs: number): Promise<voi
   for (const row of [...tenants.values()].flatMap((rows) => rows.slice(0, maxInRound))) {
     await told(ctx, row, async () => {
       const plan = planFirings(timingOf(row), nowMs);
-      const firings = ctx.schedules.claim(row, isHeldUp(ctx, row) ? withoutRuns(plan, nowMs) : claimOf(plan, nowMs));
-      for (const firing of firings) await askForRun(ctx, row, firing);
+      const claimed = ctx.schedules.claim(row, isHeldUp(ctx, row) ? withoutRuns(plan, nowMs) : claimOf(plan, nowMs));
+      if (claimed.isMissed) count(ctx, row, 'skipped');
+      for (const firing of claimed.started) await askForRun(ctx, row, firing);
     });
   }
 }
@@ -34,8 +35,7 @@ export async function admitWaiting(
   for (const firing of ctx.schedules.unadmitted()) {
     if (!isFirst && !firing.isManual && Math.abs(nowMs - firing.startedMs) < abandonedMs) continue;
     const row = ctx.schedules.get(firing.tenant, firing.job);
-    if (row === undefined)
-      ctx.schedules.update(firing, { state: 'refused', reason: 'the job was removed before its run began', endedMs: nowMs });
+    if (row === undefined) refuse(ctx, firing, 'the job was removed before its run began');
     else await told(ctx, row, async () => await askForRun(ctx, row, firing));
   }
 }
@@ -108,10 +108,12 @@ async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow):
   const names = { tenant_id: tenant, job: id };
   if (admission.outcome === 'admitted') {
     ctx.schedules.update(firing, { run: admission.run });
+    // Another process may have asked for it at the same moment.
+    if (admission.isNew) count(ctx, firing, 'fired');
     ctx.log.info(`job ${id} fired for ${slot}`, { ...names, run_id: admission.run });
     return;
   }
-  ctx.schedules.update(firing, { state: 'refused', reason: `${admission.code}: ${admission.message}`, endedMs: ctx.clock.now() });
+  refuse(ctx, firing, `${admission.code}: ${admission.message}`);
   ctx.log.warn(`job ${id} was refused for ${slot}: ${admission.message}`, { ...names, code: admission.code });
 }
 
@@ -133,12 +135,25 @@ async function beginWorkflow(
     const start = { tenant: firing.tenant, name, principal, door: 'cron', input, key: keyOf(firing) } as const;
     const { run, done, state, reason } = await startWorkflow({ ...ctx, workflows }, start);
     const shown = run ?? done.at(-1);
-    if (shown !== undefined) ctx.schedules.update(firing, { run: shown });
-    else if (state === 'failed') ctx.schedules.update(firing, { state: 'refused', reason, endedMs: ctx.clock.now() });
+    if (shown === undefined) {
+      if (state === 'failed') refuse(ctx, firing, reason);
+      return;
+    }
+    ctx.schedules.update(firing, { run: shown });
+    count(ctx, firing, 'fired');
   } catch (error) {
     if (!(error instanceof FixRequestError)) throw error;
-    ctx.schedules.update(firing, { state: 'refused', reason: `${error.code}: ${error.message}`, endedMs: ctx.clock.now() });
+    refuse(ctx, firing, `${error.code}: ${error.message}`);
   }
+}
+
+function refuse(ctx: SchedulerContext, firing: FiringRow, reason: string): void {
+  ctx.schedules.update(firing, { state: 'refused', reason, endedMs: ctx.clock.now() });
+  count(ctx, firing, 'failed');
+}
+
+function count({ metrics }: SchedulerContext, { tenant }: Pick<FiringRow, 'tenant'>, outcome: 'fired' | 'skipped' | 'failed'): void {
+  metrics?.count('schedule_fires_total', { tenant, outcome });
 }
 
 /** What only a change of configuration helps against is a refusal: the next slot tries again. */
