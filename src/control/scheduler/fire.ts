@@ -21,7 +21,7 @@ export async function fireDue(ctx: SchedulerContext, nowMs: number): Promise<voi
     await told(ctx, row, async () => {
       const plan = planFirings(timingOf(row), nowMs);
       const claimed = ctx.schedules.claim(row, isHeldUp(ctx, row) ? withoutRuns(plan, nowMs) : claimOf(plan, nowMs));
-      if (claimed.isMissed) count(ctx, row, 'skipped');
+      if (claimed.isMissed) tally(ctx, row, 'skipped');
       for (const firing of claimed.started) await askForRun(ctx, row, firing);
     });
   }
@@ -109,7 +109,7 @@ async function askForRun(ctx: SchedulerContext, row: JobRow, firing: FiringRow):
   if (admission.outcome === 'admitted') {
     ctx.schedules.update(firing, { run: admission.run });
     // Another process may have asked for it at the same moment.
-    if (admission.isNew) count(ctx, firing, 'fired');
+    if (admission.isNew) tally(ctx, firing, 'fired');
     ctx.log.info(`job ${id} fired for ${slot}`, { ...names, run_id: admission.run });
     return;
   }
@@ -140,7 +140,7 @@ async function beginWorkflow(
       return;
     }
     ctx.schedules.update(firing, { run: shown });
-    count(ctx, firing, 'fired');
+    tally(ctx, firing, 'fired');
   } catch (error) {
     if (!(error instanceof FixRequestError)) throw error;
     refuse(ctx, firing, `${error.code}: ${error.message}`);
@@ -149,10 +149,10 @@ async function beginWorkflow(
 
 function refuse(ctx: SchedulerContext, firing: FiringRow, reason: string): void {
   ctx.schedules.update(firing, { state: 'refused', reason, endedMs: ctx.clock.now() });
-  count(ctx, firing, 'failed');
+  tally(ctx, firing, 'failed');
 }
 
-function count({ metrics }: SchedulerContext, { tenant }: Pick<FiringRow, 'tenant'>, outcome: 'fired' | 'skipped' | 'failed'): void {
+function tally({ metrics }: SchedulerContext, { tenant }: Pick<FiringRow, 'tenant'>, outcome: 'fired' | 'skipped' | 'failed'): void {
   metrics?.count('schedule_fires_total', { tenant, outcome });
 }
 
