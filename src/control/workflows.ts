@@ -48,14 +48,15 @@ export function listWorkflows(home: Home, tenant: TenantId): string[] {
   return names.filter((name) => nameShape.test(name)).toSorted();
 }
 
-/** @throws FixRequestError when there is no such workflow, or its file is wrong. */
+/** @throws FixRequestError when there is no such workflow, or its file is wrong; the file is named as it lies in the home. */
 export async function readWorkflow(home: Home, tenant: TenantId, name: string): Promise<WorkflowFile> {
   const file = path.join(folderOf(home, tenant), `${name}.yaml`);
+  const shown = path.relative(home.dir, file);
   const isFile = nameShape.test(name) && fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() === true;
-  const read = isFile ? await readYamlFile(file, workflowFile) : undefined;
+  const read = isFile ? await readYamlFile(file, workflowFile, { name: shown }) : undefined;
   if (read !== undefined) return read.value;
-  const names = listWorkflows(home, tenant);
-  const known = names.length === 0 ? `There is none yet: write ${file}.` : `Use one of these: ${names.join(', ')}.`;
+  const names = listWorkflows(home, tenant).filter((one) => one !== name);
+  const known = names.length === 0 ? `There is none yet: write ${shown}.` : `Use one of these: ${names.join(', ')}.`;
   throw new FixRequestError('control.unknown-workflow', `There is no workflow ${JSON.stringify(name)}. ${known}`);
 }
 

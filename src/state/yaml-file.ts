@@ -1,11 +1,11 @@
 import * as z from 'zod/mini';
 import { isMap } from 'yaml';
-import { describeIssues } from './yaml-file/describe-issues.ts';
+import { describeIssues, type Finding } from '../contracts/describe-issues.ts';
 import { lineOf } from './yaml-file/line-of.ts';
 import { firstVersion, migrate, type FileVersions } from './yaml-file/migrate.ts';
 import { parseTree, type Tree } from './yaml-file/parse-document.ts';
 import { plainLineOf, readPlain } from './yaml-file/read-plain.ts';
-import { InvalidFileError } from './yaml-file/violation.ts';
+import { InvalidFileError, type Violation } from './yaml-file/violation.ts';
 
 export { InvalidFileError, type Violation } from './yaml-file/violation.ts';
 export type { FileVersions } from './yaml-file/migrate.ts';
@@ -54,13 +54,20 @@ function parseAny<T>(text: string, schema: z.ZodMiniType<T>, { file, versions }:
   const migratedFrom = isMap(tree.document.contents) ? migrate(tree.document, file, versions) : undefined;
   const parsed = z.safeParse(schema, valueOf(tree, schema, versions), { reportInput: true });
   const findLine = (path: readonly (string | number)[]): number => lineOf(tree, path);
-  if (!parsed.success) throw new InvalidFileError(file, describeIssues(parsed.error.issues, { schema, lineOf: findLine }));
+  if (!parsed.success) throw new InvalidFileError(file, violationsOf(describeIssues(parsed.error.issues, schema), findLine));
   return {
     value: parsed.data,
     lineOf: findLine,
     text: migratedFrom === undefined ? text : tree.document.toString({ lineWidth: 0 }),
     ...(migratedFrom === undefined ? {} : { migratedFrom }),
   };
+}
+
+function violationsOf(findings: readonly Finding[], findLine: ParsedYaml<unknown>['lineOf']): Violation[] {
+  return findings.map(({ place, path, message, hint }) => {
+    const line = findLine(place);
+    return { line, path, message: hint === undefined ? message : `${message}; ${hint}` };
+  });
 }
 
 function valueOf(tree: Tree, schema: z.ZodMiniType, versions: FileVersions): unknown {

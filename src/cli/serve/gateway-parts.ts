@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { systemClock } from '../../contracts/clock.ts';
 import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import type { AgentId, TenantId } from '../../contracts/ids.ts';
@@ -15,6 +16,7 @@ import { openSchedules } from '../../state/schedules.ts';
 import { openSessions } from '../../state/sessions.ts';
 import { openTokens, type Tokens } from '../../state/tokens.ts';
 import { InvalidFileError } from '../../state/yaml-file.ts';
+import type { Home } from '../../state/home.ts';
 import { openUsage } from '../../state/usage.ts';
 import { listAgents, loadAgent } from '../../worker/load-agent.ts';
 import { buildId } from '../build-id.ts';
@@ -143,16 +145,16 @@ function agentsDoor({ home, appOf }: Installation): AgentsDoor {
         const model = facts.config.model ?? (await app.config()).model ?? null;
         return { ...short, model, tools: facts.tools, promptBytes: facts.promptBytes };
       } catch (error) {
-        return brokenAgent(error, agent);
+        return brokenAgent(home, error, agent);
       }
     },
   };
 }
 
-/** @throws the error when it is no mistake in a file. */
-function brokenAgent(error: unknown, agent: AgentId): BrokenAgent | undefined {
+/** Its files are named as they lie in the home. @throws the error when it is no mistake in a file. */
+function brokenAgent(home: Home, error: unknown, agent: AgentId): BrokenAgent | undefined {
   if (!(error instanceof ClawholdError) || error.remedy !== 'fix-request') throw error;
   if (error.code === 'worker.unknown-agent') return undefined;
   const isPlatforms = error instanceof InvalidFileError && error.file.startsWith('policies/');
-  return { agent, isPlatforms, why: reasonOf(error) };
+  return { agent, isPlatforms, why: reasonOf(error).replaceAll(home.dir + path.sep, '') };
 }

@@ -2,7 +2,8 @@ import * as z from 'zod/mini';
 import { runStates, terminalStates, type RunState } from '../../contracts/run.ts';
 
 /** The shapes that several routes share. */
-const id = (prefix: string): z.ZodMiniString => z.string().check(z.regex(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{26}$`)));
+const id = (prefix: string): z.ZodMiniString =>
+  z.string().check(z.regex(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{26}$`), `must be ${prefix}_ and 26 lower-case letters or digits`));
 export const runId = id('run');
 export const sessionId = id('ses');
 export const approvalId = id('apr');
@@ -16,14 +17,18 @@ export const timeMs = z.int();
 
 /** A whole number in a query string. */
 export function wholeNumber(least: number, most: number): z.ZodMiniType<number> {
+  const error = `must be a whole number from ${least} to ${most}`;
   return z.pipe(
     z.string().check(
-      z.regex(/^\d{1,9}$/, 'must be a whole number'),
-      z.refine((text) => Number(text) >= least && Number(text) <= most, `must be from ${least} to ${most}`),
+      z.regex(/^\d{1,9}$/, { error, abort: true }),
+      z.refine((text) => Number(text) >= least && Number(text) <= most, error),
     ),
     z.transform(Number),
   );
 }
+
+/** A moment in a query string. */
+export const moment = z.iso.datetime({ offset: true, error: 'must be a time with its offset, such as 2026-12-24T18:00:00Z' });
 
 /** How many a page has. */
 export const pageLimit = z.optional(wholeNumber(1, 500));

@@ -11,7 +11,7 @@ export const callWebhook: Route = defineRoute({
   roles: [],
   status: 202,
   isRaw: true,
-  params: z.strictObject({ hook: z.string().check(z.maxLength(200)) }),
+  params: z.strictObject({ hook: z.string() }),
   /** Of a trigger that starts a workflow: the passage's id, and no session. */
   answer: z.object({ run: z.string(), session: z.optional(sessionId) }),
   handle: async (ctx, { params, headers, body, ip }) => {

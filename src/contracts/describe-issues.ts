@@ -1,5 +1,4 @@
 import type * as z from 'zod/mini';
-import type { Violation } from './violation.ts';
 
 type Issue = z.core.$ZodIssue;
 type Schema = z.ZodMiniType;
@@ -16,15 +15,20 @@ interface Definition {
   readonly options?: readonly Schema[];
 }
 
-/** What an issue's sentence needs beside the issue. */
-export interface DescribeContext {
-  readonly schema: Schema;
-  readonly lineOf: (path: readonly (string | number)[]) => number;
+/** One thing that a schema found, for people. */
+export interface Finding {
+  readonly place: readonly (string | number)[];
+  /** `place` as it is written: `limits.turns`, `steps[0].agent`; empty for the whole. */
+  readonly path: string;
+  /** What is wrong there: `must be a whole number, not 1.5`. */
+  readonly message: string;
+  /** What is known there instead; the same for all findings of one place. */
+  readonly hint?: string;
 }
 
-/** Sentences for people from what a schema found, each with its path and line. */
-export function describeIssues(issues: readonly Issue[], context: DescribeContext): Violation[] {
-  return issues.flatMap((issue) => flatten(issue, [])).flatMap(({ issue, path }) => describeOne(issue, path, context));
+/** What a schema found, in words. The values must be in the issues (`reportInput`) for what was given to be told. */
+export function describeIssues(issues: readonly Issue[], schema: Schema): Finding[] {
+  return issues.flatMap((issue) => flatten(issue, [])).flatMap(({ issue, path }) => describeOne(issue, path, schema));
 }
 
 /** Of a union, the branches that have the right kind of value speak; if none has, the union itself does. */
@@ -38,18 +42,18 @@ function flatten(issue: Issue, base: Path): { readonly issue: Issue; readonly pa
   return best === undefined ? [{ issue, path }] : best.flatMap((inner) => flatten(inner, path));
 }
 
-function describeOne(issue: Issue, path: Path, { schema, lineOf }: DescribeContext): Violation[] {
+function describeOne(issue: Issue, path: Path, schema: Schema): Finding[] {
   const place = path.map((part) => (typeof part === 'number' ? part : String(part)));
   if (issue.code === 'unrecognized_keys') {
     const allowed = keysAt(schema, path);
-    const rule = allowed.length === 0 ? '' : `; allowed here: ${allowed.join(', ')}`;
-    return issue.keys.map((key) => ({
-      line: lineOf([...place, key]),
-      path: dotted([...place, key]),
-      message: `is not a known field${rule}`,
-    }));
+    const hint = allowed.length === 0 ? {} : { hint: `allowed here: ${allowed.join(', ')}` };
+    return issue.keys.map((key) => findingAt([...place, key], 'is not a known field', hint));
   }
-  return [{ line: lineOf(place), path: dotted(place), message: sentence(issue) }];
+  return [findingAt(place, sentence(issue))];
+}
+
+function findingAt(place: Finding['place'], message: string, hint: Pick<Finding, 'hint'> = {}): Finding {
+  return { place, path: dotted(place), message, ...hint };
 }
 
 function sentence(issue: Issue): string {
@@ -63,9 +67,9 @@ function sentence(issue: Issue): string {
     case 'invalid_value':
       return `must be ${list(issue.values.map((value) => JSON.stringify(value)))}`;
     case 'too_small':
-      return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${String(issue.minimum)}${unitOf(issue.origin)}`;
+      return bound(issue.inclusive === false ? 'more than' : 'at least', issue.minimum, issue.origin);
     case 'too_big':
-      return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${String(issue.maximum)}${unitOf(issue.origin)}`;
+      return bound(issue.inclusive === false ? 'less than' : 'at most', issue.maximum, issue.origin);
     case 'invalid_format':
       return issue.pattern === undefined ? `must be a valid ${issue.format}` : `must match ${issue.pattern}`;
     case 'invalid_union':
@@ -98,9 +102,10 @@ function kindOf(input: unknown): string {
   return kinds[typeof input] ?? typeof input;
 }
 
-function unitOf(origin: string): string {
-  if (origin === 'string') return ' characters';
-  return origin === 'array' ? ' entries' : '';
+/** `must be at least 1`, `must have at most 200 characters`. */
+function bound(how: string, limit: unknown, origin: string): string {
+  const [one, many] = origin === 'string' ? ['character', 'characters'] : origin === 'array' ? ['entry', 'entries'] : [];
+  return one === undefined ? `must be ${how} ${String(limit)}` : `must have ${how} ${String(limit)} ${String(limit) === '1' ? one : many}`;
 }
 
 function list(values: readonly string[]): string {

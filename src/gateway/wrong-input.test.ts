@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { newRunId, parseTenantId } from '../contracts/ids.ts';
+import { openWorld, sendRaw, type Answer, type AskOptions, type GatewayWorld } from './fixtures/gateway-world.ts';
+
+interface Wrong {
+  readonly method?: string;
+  readonly target: string;
+  readonly options?: AskOptions;
+  readonly status: number;
+  readonly code: string;
+  /** In the sentence. */
+  readonly says: RegExp;
+}
+
+const run = '/api/v1/runs';
+const runBody = { agent: 'main', input: 'hi' };
+const jobBody = { id: 'j', agent: 'main', message: 'x', when: { every: '1h' } };
+
+function inRun(body: object, says: RegExp): Wrong {
+  return { method: 'POST', target: run, options: { body: { ...runBody, ...body } }, status: 400, code: 'gateway.bad-request', says };
+}
+
+function inJob(body: object, says: RegExp, [status, code]: readonly [number, string] = [400, 'gateway.bad-request']): Wrong {
+  return { method: 'POST', target: '/api/v1/schedules', options: { body: { ...jobBody, ...body } }, status, code, says };
+}
+
+function inQuery(target: string, says: RegExp): Wrong {
+  return { target, status: 400, code: 'gateway.bad-request', says };
+}
+
+function unknown(target: string, says: RegExp, more: Partial<Wrong> = {}): Wrong {
+  return { target, status: 404, code: 'gateway.not-found', says, ...more };
+}
+
+function withKey(key: string): Wrong {
+  const options = { body: runBody, headers: { 'idempotency-key': key } };
+  return { method: 'POST', target: run, options, status: 400, code: 'gateway.bad-key', says: /1 to 128 visible ASCII letters/ };
+}
+
+const nothing = 'x'.repeat(26);
+const wrongs: Readonly<Record<string, Wrong>> = {
+  'a folder in the body': inRun({ workspace: '/etc' }, /: workspace is not a known field; allowed here: agent, input, session, model,/),
+  'three foreign fields': inRun(
+    { workspace: '/etc', tenant: 'beta', principal: 'root' },
+    /: workspace is not a known field; tenant is not a known field; principal is not a known field; allowed here: agent, [^;]*\. Correct it;/,
+  ),
+  'a field of a limit that is none': inRun({ limits: { turns: 0, colour: 1 } }, /limits\.turns must be more than 0; limits\.colour is not/),
+  'no field at all': {
+    ...inRun({}, /: agent is required: text; input is required: text\. /),
+    options: {},
+  },
+  'a list as the body': { ...inRun({}, /: it must be a mapping, not a list\. /), options: { body: [] } },
+  'null as the body': { ...inRun({}, /agent is required/), options: { raw: 'null' } },
+  'fields of wrong types': inRun(
+    { agent: 7, input: null, priority: '1' },
+    /: agent must be text, not 7; input must be text, not empty; priority must be a/,
+  ),
+  'an empty input': inRun({ input: '' }, /: input must have at least 1 character\. /),
+  'an empty model': inRun({ model: '' }, /: model must have at least 1 character\. /),
+  'a session that is none': inRun({ session: 'x' }, /: session must be ses_ and 26 lower-case letters or digits\. /),
+  'a project outside': inRun({ project: '../x', lane: 'infra' }, /: project must be a lower-case letter, then/),
+  'an empty project': inRun({ project: '', lane: 'infra' }, /: project must be a lower-case letter, then/),
+  'a project with NUL': inRun({ project: 'shop\u0000', lane: 'infra' }, /: project must be a lower-case letter, then/),
+  'a project with a line break': inRun({ project: 'shop\n', lane: 'infra' }, /: project must be a lower-case letter, then/),
+  'a project that only looks like one': inRun({ project: 'ѕhop', lane: 'infra' }, /: project must be a lower-case letter, then/),
+  'an agent with a right-to-left mark': inRun({ agent: 'main\u202e' }, /: agent must be a lower-case letter, then/),
+  'a priority that is none': inRun({ priority: 11 }, /: priority must be at most 9\. /),
+  'a time beyond all times': inRun({ notBefore: 8_640_000_000_000_001 }, /: notBefore must be at most 8640000000000000/),
+  'an idempotency key of 10 KB': withKey('k'.repeat(10 * 1024)),
+  'an empty idempotency key': withKey(''),
+  'an idempotency key with a space': withKey('a b'),
+  'a job for a workflow that is not there': inJob({ agent: undefined, workflow: 'nope' }, /no workflow "nope" here/, [
+    404,
+    'gateway.not-found',
+  ]),
+  'a job for a workflow outside': inJob({ agent: undefined, workflow: '../x' }, /: workflow must be a lower-case letter, then/),
+  'a job for a workflow that is wrong': inJob({ agent: undefined, workflow: 'broken' }, /its file is not valid/, [
+    409,
+    'gateway.workflow-invalid',
+  ]),
+  'a job for nobody': inJob({ agent: undefined }, /an agent or a workflow/, [400, 'gateway.bad-schedule']),
+  'a job of another tenant': inJob({ tenant: 'beta' }, /: tenant is not a known field; allowed here: id, agent, workflow,/),
+  'a job at two times': inJob({ when: { every: '1h', cron: '* * * * *' } }, /: when must have exactly one of cron, at and every/),
+  'a job that tells a file outside': inJob({ notify: { file: '../../x' } }, /: notify\.file must be a plain path/),
+  'a job in a mode that is none': inJob({ mode: 'x' }, /: mode must be "isolated" or "main"\. /),
+  'a workflow that is not there': unknown('/api/v1/workflows/nope/run', /no workflow "nope"/, { method: 'POST', options: { body: {} } }),
+  'a workflow outside': unknown('/api/v1/workflows/..%2Fx/run', /no workflow "\.\.\/x"/, { method: 'POST', options: { body: {} } }),
+  'a passage that is none': unknown('/api/v1/passages/nope', /no passage "nope"/),
+  'a passage that never was': unknown(`/api/v1/passages/wfl_${'0'.repeat(26)}`, /no passage "wfl_0+"/),
+  'an id of look-alikes': unknown(`/api/v1/runs/run_${'о'.repeat(26).replaceAll('о', '%D0%BE')}`, /no run "run_о+"/),
+  'a name with NUL': unknown('/api/v1/agents/main%00', /no agent "main\\u0000"/),
+  'a run that is none, with a file': unknown(`${run}/${nothing}/artifacts/output.md`, /no run "x+"/),
+  'a file that is none, of a run that never was': unknown(`${run}/${newRunId(1)}/artifacts/${nothing}`, /no run "run_/),
+  'a webhook with a long name': unknown(`/hooks/${'x'.repeat(300)}`, /no such webhook, or/, {
+    method: 'POST',
+    code: 'gateway.webhook-refused',
+  }),
+  'a cursor of the ledger that is none': inQuery(
+    '/api/v1/ledger?cursor=..%2F..%2Fetc',
+    /: cursor must be the "next" of the page before\. /,
+  ),
+  'a cursor of the ledger that is cut': inQuery('/api/v1/ledger?cursor=s01.1', /: cursor must be the "next" of the page before\. /),
+  'a cursor of runs that is none': inQuery(`${run}?cursor=x`, /: cursor must be run_ and 26/),
+  'a day that is no time': inQuery('/api/v1/ledger?since=yesterday', /: since must be a time with its offset, such as/),
+  'an event that is none': {
+    ...inQuery('/api/v1/ledger?type=Nope', /no ledger event "Nope"\. Use one of: run\.start,/),
+    code: 'gateway.unknown-event',
+  },
+  'a state that is none': inQuery(`${run}?state=x`, /: state must be "accepted", "running",.* or "cancelled"\. /),
+  'a huge limit': inQuery(`${run}?limit=${'9'.repeat(400)}`, /: limit must be a whole number from 1 to 500\. Correct/),
+  'a limit of nothing': inQuery(`${run}?limit=`, /: limit must be a whole number from 1 to 500\. Correct/),
+  'a limit of zero': inQuery(`${run}?limit=0`, /: limit must be a whole number from 1 to 500\. Correct/),
+  'a limit in another script': inQuery(`${run}?limit=%D9%A1`, /: limit must be a whole number from 1 to 500\. Correct/),
+  'a limit that stands there twice': inQuery(`${run}?limit=1&limit=500`, /: limit stands there twice\. /),
+  'a field of the query that is none': inQuery(
+    `${run}?tenant=beta`,
+    /: tenant is not a known field; allowed here: agent, session, state, cursor, limit\. /,
+  ),
+  'a field of the query that reaches a prototype': inQuery(`${run}?__proto__=x`, /: __proto__ is not a known field/),
+  'a query where none is taken': { ...inQuery('/api/v1/projects?tenant=beta', /takes no query\. /), code: 'gateway.unexpected-part' },
+};
+
+async function worldOfMistakes(t: Parameters<typeof openWorld>[0]): Promise<GatewayWorld> {
+  const world = await openWorld(t);
+  const dir = path.join(world.home.tenantDir(parseTenantId('default')), 'workflows');
+  fs.mkdirSync(dir, { recursive: true });
+  fs.writeFileSync(path.join(dir, 'broken.yaml'), 'version: 1\nsteps: []\n');
+  return world;
+}
+
+/** One sentence or two that say what to do, in words, with a code and a remedy, and without a place of this machine. */
+function assertProblem(world: GatewayWorld, answer: Answer, what: string): void {
+  const { detail, code, remedy, status, type, requestId } = answer.json;
+  assert.equal(answer.headers.get('content-type'), 'application/problem+json; charset=utf-8', what);
+  assert.deepEqual([status, type], [answer.status, `urn:clawhold:error:${code}`], what);
+  assert.ok(['fix-request', 'retry'].includes(remedy) && requestId.length > 0, what);
+  assert.match(detail, /^[A-Z].*\.$/s, what);
+  assert.doesNotMatch(detail, /Invalid input|undefined|\[object|\$\{/, what);
+  assert.ok(detail.length < 1500, what);
+  assert.ok(!answer.text.includes(path.dirname(world.home.dir)), what);
+}
+
+test('every wrong input is refused in words that say what is wrong and what is allowed, and starts nothing', async (t) => {
+  const world = await worldOfMistakes(t);
+  const token = world.token('operator');
+
+  for (const [what, { method = 'GET', target, options = {}, status, code, says }] of Object.entries(wrongs)) {
+    const answer = await world.ask(method, target, { token, ...options });
+    assert.deepEqual([answer.status, answer.json.code], [status, code], `${what}: ${answer.text}`);
+    assert.match(answer.json.detail, says, what);
+    assertProblem(world, answer, what);
+  }
+
+  assert.deepEqual(world.admitted, []);
+  assert.deepEqual(world.ctx.schedules.list(parseTenantId('default')), []);
+});
+
+test('what one tenant names wrongly tells it nothing of another', async (t) => {
+  const world = await worldOfMistakes(t);
+  const token = world.token('submitter', 'acme');
+  const own = await world.ask('POST', '/api/v1/workflows/nope/run', { token, body: {} });
+
+  const others = await world.ask('POST', '/api/v1/workflows/broken/run', { token, body: {} });
+
+  assert.deepEqual([own.status, others.status], [404, 404]);
+  assert.equal(others.json.detail, own.json.detail.replace('nope', 'broken'));
+});
+
+test('headers that are too large, stand twice or cannot be read are refused before anything is done', async (t) => {
+  const world = await worldOfMistakes(t);
+  const token = world.token('submitter');
+  const head = `POST ${run} HTTP/1.1\r\nHost: 127.0.0.1:${world.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;
+  const body = JSON.stringify(runBody);
+  const send = async (headers: string): Promise<string> =>
+    await sendRaw(world.port, `${head}${headers}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+
+  const answers = await Promise.all([
+    send(`Idempotency-Key: ${'k'.repeat(20_000)}\r\n`),
+    send('Idempotency-Key: a\r\nIdempotency-Key: a\r\n'),
+    send('X-Tenant-ID: default\r\nX-Tenant-Id: beta\r\n'),
+    send('Idempotency-Key: a\u0000b\r\n'),
+    send('Content-Type: text/plain\r\n'),
+  ]);
+
+  assert.deepEqual(
+    answers.map((text) => Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1])),
+    [431, 400, 400, 400, 400],
+  );
+  assert.match(answers[1], /The header idempotency-key stands there twice\. Send it once\./);
+  assert.deepEqual(world.admitted, []);
+});
