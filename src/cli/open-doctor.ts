@@ -7,6 +7,7 @@ import { parseAgentId } from '../contracts/ids.ts';
 import { combineProjects, platformFile, tenantFile } from '../control/projects.ts';
 import type { AgentFinding, DoctorContext, ProjectFinding } from '../ops/run-doctor.ts';
 import type { Home } from '../state/home.ts';
+import { isReachedThroughLink } from '../state/linked-place.ts';
 import { openTenants } from '../state/tenants.ts';
 import { platformProjects, tenantProjects } from '../contracts/project.ts';
 import { parseYaml, type ParsedYaml } from '../state/yaml-file.ts';
@@ -83,7 +84,8 @@ function findProjects(home: Home): ProjectFinding[] {
       const own = parsedIfThere(home, tenantFile(tenant), tenantProjects);
       const projects = combineProjects({ tenant, root: home.tenantRoot(tenant), platform, own });
       const missing = projects.filter(({ dir }) => fs.statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true).map(({ id }) => id);
-      found.push({ tenant, count: projects.length, missing });
+      const linked = projects.filter(({ root, dir }) => isReachedThroughLink(root, dir)).map(({ id }) => id);
+      found.push({ tenant, count: projects.length, missing, linked });
     } catch (error) {
       found.push({ tenant, problem: reasonOf(error) });
     }

@@ -1,4 +1,5 @@
 import type * as z from 'zod/mini';
+import { counted } from './counted.ts';
 
 type Issue = z.core.$ZodIssue;
 type Schema = z.ZodMiniType;
@@ -104,8 +105,8 @@ function kindOf(input: unknown): string {
 
 /** `must be at least 1`, `must have at most 200 characters`. */
 function bound(how: string, limit: unknown, origin: string): string {
-  const [one, many] = origin === 'string' ? ['character', 'characters'] : origin === 'array' ? ['entry', 'entries'] : [];
-  return one === undefined ? `must be ${how} ${String(limit)}` : `must have ${how} ${String(limit)} ${String(limit) === '1' ? one : many}`;
+  if (origin === 'string') return `must have ${how} ${counted(Number(limit), 'character')}`;
+  return origin === 'array' ? `must have ${how} ${counted(Number(limit), 'entry', 'entries')}` : `must be ${how} ${String(limit)}`;
 }
 
 function list(values: readonly string[]): string {

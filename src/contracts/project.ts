@@ -83,6 +83,8 @@ export interface Project {
   readonly repo: string;
   /** Absolute: the workspace of its runs. */
   readonly dir: string;
+  /** Absolute: the root of its tenant, from where the repo is looked for. */
+  readonly root: string;
   readonly lanes: readonly Lane[];
   readonly tags: readonly string[];
 }

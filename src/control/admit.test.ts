@@ -466,7 +466,7 @@ function shop(dir: string): Project {
     { lane: 'infra', rateLimits: { runsPerMinute: 2, runsPerHour: 3 } },
     { lane: 'content', rateLimits: {} },
   ];
-  return { id: 'shop', title: '', repo: 'shop', dir, lanes, tags: [] };
+  return { id: 'shop', title: '', repo: 'shop', dir, root: path.dirname(dir), lanes, tags: [] };
 }
 
 test('a lane that is not listed for a tenant is refused, and so is a project; what is listed runs in its repo', async () => {
@@ -530,6 +530,46 @@ test('over the rate a known key still finds its run, and the same key for anothe
   assert.deepEqual([again.run, again.isNew], [run, false]);
   assert.equal(await codeOf(admit(world.ctx, principal(), ask({ ...infra, lane: 'content' }))), 'control.key-reused');
   assert.equal(await codeOf(admit(world.ctx, principal(), ask({ ...infra, idempotencyKey: 'k3' }))), 'control.over-rate');
+});
+
+test('a repo that is reached through a link starts nothing, whoever may change the link, and where it lies is not told', async (t) => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'linked-'));
+  t.after(() => fs.rmSync(root, { recursive: true }));
+  fs.mkdirSync(path.join(root, 'real/deep'), { recursive: true });
+  fs.symlinkSync('real', path.join(root, 'linked'));
+  const code = async (dir: string): Promise<readonly [string, string]> => {
+    await using world = await newWorld({}, { projects: async () => [{ ...shop(path.join(root, dir)), root }] });
+    const answer = await admit(world.ctx, principal(), ask({ project: 'shop', lane: 'infra' }));
+    return answer.outcome === 'refused' ? [answer.code, answer.message] : [answer.outcome, ''];
+  };
+
+  const answers = await Promise.all(['real', 'real/deep', 'linked', 'linked/deep'].map(code));
+
+  assert.deepEqual(
+    answers.map(([one]) => one),
+    ['admitted', 'admitted', 'control.project-unusable', 'control.project-unusable'],
+  );
+  assert.match(answers[2]![1], /^The repo of project shop is reached through a link, and whoever .*\. Ask who runs this installation/);
+  assert.ok(!JSON.stringify(answers).includes(root));
+});
+
+test('a single project, lane, model or run is told as one', async () => {
+  const lane = { lane: 'infra', rateLimits: { runsPerMinute: 1 } };
+  await using world = await newWorld({}, { projects: async () => [{ ...shop(os.tmpdir()), lanes: [lane] }] });
+  const infra = { project: 'shop', lane: 'infra' };
+  await put(world, acme, infra);
+  const said = async (change: Partial<RunRequest>): Promise<string> => {
+    const answer = await admit(world.ctx, principal(), ask(change));
+    return answer.outcome === 'refused' ? answer.message : answer.outcome;
+  };
+
+  await using single = await newWorld({}, { models: async () => ({ own: 'a/b', allowed: ['a/b'], hasPrice: async () => true }) });
+  const dear = await admit(single.ctx, principal(), ask({ model: 'a/dear' }));
+
+  assert.match(dear.outcome === 'refused' ? dear.message : '', /, and there is a\/b\. Name one/);
+  assert.match(await said({ ...infra, project: 'x' }), /no project "x": there is shop\. Name/);
+  assert.match(await said({ ...infra, lane: 'x' }), /for tenant acme: there is infra\. Name/);
+  assert.match(await said(infra), /may start 1 run in a minute and started 1,/);
 });
 
 test('a wrong registry and a repo that is gone start nothing for a project, say nothing of this machine, and hinder no other run', async () => {

@@ -34,7 +34,7 @@ async function read(tenant: string, files: { readonly platform?: string; readonl
   if (files.own !== undefined) fs.writeFileSync(path.join(home.tenantDir(id), 'projects.yaml'), files.own);
   try {
     const projects = await readProjects(home, id);
-    return projects.map((project) => ({ ...project, dir: path.relative(root, project.dir) }));
+    return projects.map((project) => ({ ...project, dir: path.relative(root, project.dir), root: path.relative(root, project.root) }));
   } catch (error) {
     return (error as Error).message;
   }
@@ -61,6 +61,7 @@ test('a project lies in its tenant’s own root, and each lane has the lowest of
     title: 'The shop',
     repo: 'repos/shop',
     dir: 'workspaces/acme/repos/shop',
+    root: 'workspaces/acme',
     lanes: [
       { lane: 'infra', rateLimits: { runsPerMinute: 5, runsPerHour: 100 } },
       { lane: 'content', rateLimits: { runsPerHour: 100 } },

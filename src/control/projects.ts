@@ -11,6 +11,7 @@ import {
 import { FixRequestError } from '../contracts/errors.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
+import { isWithin } from '../state/linked-place.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
 import type { ParsedYaml } from '../state/yaml-file.ts';
 
@@ -101,7 +102,7 @@ function combineOne(files: ProjectFiles, pair: Pair, problems: string[]): Projec
   const lanes = Object.keys(platform.lanes)
     .filter((lane) => mine.lanes === undefined || Object.hasOwn(mine.lanes, lane))
     .map((lane) => combineLane(files, { ...pair, lane }, problems));
-  return { id, title: mine.title ?? platform.title ?? '', repo, dir, lanes, tags: mine.tags ?? platform.tags ?? [] };
+  return { id, title: mine.title ?? platform.title ?? '', repo, dir, root: files.root, lanes, tags: mine.tags ?? platform.tags ?? [] };
 }
 
 const rates = ['runsPerMinute', 'runsPerHour'] as const;
@@ -133,10 +134,6 @@ function lowest(...layers: readonly (PartialRates | undefined)[]): RateLimits {
       return named.length === 0 ? [] : [[rate, Math.min(...named)]];
     }),
   );
-}
-
-function isWithin(dir: string, outer: string): boolean {
-  return dir === outer || dir.startsWith(outer.endsWith(path.sep) ? outer : outer + path.sep);
 }
 
 function ownPlace(files: ProjectFiles, at: readonly string[]): string {

@@ -1,4 +1,5 @@
 import type { QuotaUse } from '../contracts/admission.ts';
+import { counted } from '../contracts/counted.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import { defaultSchedules, defaultUsdPerDay, type QuotaName } from '../contracts/tenant.ts';
@@ -71,22 +72,22 @@ export function sumOf(counts: readonly QueueCounts[]): TaskCounts {
 }
 
 /** What a quota is called in a sentence, and what frees it. */
-const words: Readonly<Record<QuotaName, readonly [what: string, remedy: string]>> = {
-  concurrentRuns: ['runs at the same time', 'Wait until one has ended'],
-  queuedTasks: ['waiting tasks', 'Wait until some have started'],
-  sandboxes: ['sandboxes at the same time', 'Wait until one has stopped'],
-  sandboxCpu: ['cores for sandboxes', 'Wait until a sandbox has stopped'],
-  sandboxMemoryMb: ['MiB of memory for sandboxes', 'Wait until a sandbox has stopped'],
-  storageMb: ['MiB on the disk', 'Prune old runs'],
-  requestsPerMinute: ['requests a minute', 'Wait a minute'],
-  schedules: ['jobs of the scheduler', 'Remove one'],
-  usdPerDay: ['US dollars a day', 'Wait until the next day (UTC)'],
+const words: Readonly<Record<QuotaName, readonly [one: string, many: string, remedy: string]>> = {
+  concurrentRuns: ['run at the same time', 'runs at the same time', 'Wait until one has ended'],
+  queuedTasks: ['waiting task', 'waiting tasks', 'Wait until some have started'],
+  sandboxes: ['sandbox at the same time', 'sandboxes at the same time', 'Wait until one has stopped'],
+  sandboxCpu: ['core for sandboxes', 'cores for sandboxes', 'Wait until a sandbox has stopped'],
+  sandboxMemoryMb: ['MiB of memory for sandboxes', 'MiB of memory for sandboxes', 'Wait until a sandbox has stopped'],
+  storageMb: ['MiB on the disk', 'MiB on the disk', 'Prune old runs'],
+  requestsPerMinute: ['request a minute', 'requests a minute', 'Wait a minute'],
+  schedules: ['job of the scheduler', 'jobs of the scheduler', 'Remove one'],
+  usdPerDay: ['US dollar a day', 'US dollars a day', 'Wait until the next day (UTC)'],
 };
 
 /** Names the quota, its limit and its use. */
 export function overQuotaSentence(tenant: TenantId, { name, limit, used }: QuotaUse): string {
-  const [what, remedy] = words[name];
-  return `Tenant ${tenant} may have ${limit} ${what} and has ${Number(used.toFixed(6))}, so nothing more is started (quota ${name}). ${remedy}, or have the quota raised.`;
+  const [one, many, remedy] = words[name];
+  return `Tenant ${tenant} may have ${counted(limit, one, many)} and has ${Number(used.toFixed(6))}, so nothing more is started (quota ${name}). ${remedy}, or have the quota raised.`;
 }
 
 /**

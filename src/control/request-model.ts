@@ -1,4 +1,5 @@
 import type { RunRequest } from '../contracts/admission.ts';
+import { listed } from '../contracts/counted.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
 import { refused, refusedByError, type Refused } from './refusal.ts';
@@ -17,8 +18,6 @@ export interface RequestModelContext {
   readonly log: Log;
   readonly models: (tenant: TenantId, agent: AgentId) => Promise<ModelChoices>;
 }
-
-const shownModels = 20;
 
 /**
  * Why a request may not have the model that it names; undefined when it may. Keys and money are the operator's: a
@@ -50,11 +49,8 @@ export async function refusedModel(
 }
 
 function notAllowed(agent: AgentId, model: string, allowed: readonly string[]): Refused {
-  const names = allowed.slice(0, shownModels).join(', ');
-  const more = allowed.length > shownModels ? ` and ${allowed.length - shownModels} more` : '';
-  const choice = allowed.length === 0 ? 'there is none' : `there are ${names}${more}`;
   return refused(
     'control.model-not-allowed',
-    `A request to agent ${agent} may not name model ${JSON.stringify(model.slice(0, 80))}: it may name the agent's own, the configuration's, and those under "models" in llm.yaml, and ${choice}. Name one of them or leave "model" out.`,
+    `A request to agent ${agent} may not name model ${JSON.stringify(model.slice(0, 80))}: it may name the agent's own, the configuration's, and those under "models" in llm.yaml, and ${listed(allowed, 'there is none')}. Name one of them or leave "model" out.`,
   );
 }

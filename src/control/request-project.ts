@@ -1,9 +1,11 @@
 import fs from 'node:fs';
+import { counted, listed } from '../contracts/counted.ts';
 import type { Clock } from '../contracts/clock.ts';
 import type { RunRequest } from '../contracts/admission.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Lane, Project } from '../contracts/project.ts';
+import { isReachedThroughLink } from '../state/linked-place.ts';
 import type { Runs } from '../state/runs.ts';
 import { refused, refusedByError, type Refused } from './refusal.ts';
 
@@ -44,38 +46,45 @@ export async function requestedPlace(
   return placeIn(tenant, projects, { id, laneName });
 }
 
+const noneListed = 'none is listed for it';
+
 function placeIn(
   tenant: TenantId,
   projects: readonly Project[],
   { id, laneName }: { readonly id: string; readonly laneName: string },
 ): ProjectPlace | Refused {
+  const ids = projects.map((one) => one.id);
   const project = projects.find((one) => one.id === id);
   if (project === undefined)
     return refused(
       'control.project-not-allowed',
-      `Tenant ${tenant} has no project ${JSON.stringify(id.slice(0, 80))}: ${listed(projects.map((one) => one.id))}. Name one of them, or have it listed in projects.yaml.`,
+      `Tenant ${tenant} has no project ${JSON.stringify(id.slice(0, 80))}: ${listed(ids, noneListed)}. Name one of them, or have it listed in projects.yaml.`,
     );
+  const lanes = project.lanes.map((one) => one.lane);
   const lane = project.lanes.find((one) => one.lane === laneName);
   if (lane === undefined)
     return refused(
       'control.lane-not-allowed',
-      `Project ${id} has no lane ${JSON.stringify(laneName.slice(0, 80))} for tenant ${tenant}: ${listed(project.lanes.map((one) => one.lane))}. Name one of them, or have it listed in projects.yaml.`,
+      `Project ${id} has no lane ${JSON.stringify(laneName.slice(0, 80))} for tenant ${tenant}: ${listed(lanes, noneListed)}. Name one of them, or have it listed in projects.yaml.`,
     );
-  if (fs.statSync(project.dir, { throwIfNoEntry: false })?.isDirectory() !== true)
-    return refused(
-      'control.project-unusable',
-      `The repo of project ${id} is not there. Ask who runs this installation to put it in its place.`,
-    );
-  return { project, lane };
+  return unusable(project) ?? { project, lane };
 }
 
-function listed(names: readonly string[]): string {
-  return names.length === 0 ? 'none is listed for it' : `there are ${names.slice(0, 20).join(', ')}`;
+/** Where it lies is not told. A run looks again when it begins. */
+function unusable({ id, dir, root }: Project): Refused | undefined {
+  const code = 'control.project-unusable';
+  if (fs.statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return refused(code, `The repo of project ${id} is not there. Ask who runs this installation to put it in its place.`);
+  if (!isReachedThroughLink(root, dir)) return undefined;
+  return refused(
+    code,
+    `The repo of project ${id} is reached through a link, and whoever may change the link would choose where its runs work. Ask who runs this installation to write in projects.yaml where it really lies.`,
+  );
 }
 
 const windows = [
-  ['runsPerMinute', 60_000, 'minute'],
-  ['runsPerHour', 3_600_000, 'hour'],
+  ['runsPerMinute', 60_000, 'a minute'],
+  ['runsPerHour', 3_600_000, 'an hour'],
 ] as const;
 
 /** Why one run more would be too many in its lane now; undefined when it is not. Counted in the table of runs, so that a restart forgets none. */
@@ -91,7 +100,7 @@ export function exceededRate(
     if (used >= limit)
       return refused(
         'control.over-rate',
-        `Lane ${lane} of project ${project.id} may start ${limit} runs in a ${span} and started ${used}, so nothing more is started (${rate}). Wait, or have the rate raised in projects.yaml.`,
+        `Lane ${lane} of project ${project.id} may start ${counted(limit, 'run')} in ${span} and started ${used}, so nothing more is started (${rate}). Wait, or have the rate raised in projects.yaml.`,
       );
   }
   return undefined;

@@ -81,6 +81,15 @@ const wrongs: Readonly<Record<string, Wrong>> = {
     409,
     'gateway.workflow-invalid',
   ]),
+  'a job for a project that is not listed': inJob({ project: 'x', lane: 'infra' }, /there is shop\. Name one/, [
+    403,
+    'control.project-not-allowed',
+  ]),
+  'a job for a project that no run could work on': inJob({ project: 'shop', lane: 'infra' }, /^The repo of project shop is not there\. /, [
+    409,
+    'control.project-unusable',
+  ]),
+  'a job for a project without a lane': inJob({ project: 'shop' }, /Name both, or neither\./, [400, 'control.no-lane']),
   'a job for nobody': inJob({ agent: undefined }, /an agent or a workflow/, [400, 'gateway.bad-schedule']),
   'a job of another tenant': inJob({ tenant: 'beta' }, /: tenant is not a known field; allowed here: id, agent, workflow,/),
   'a job at two times': inJob({ when: { every: '1h', cron: '* * * * *' } }, /: when must have exactly one of cron, at and every/),

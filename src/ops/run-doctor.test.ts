@@ -231,6 +231,13 @@ const sabotages: readonly Sabotage[] = [
     change: { projects: async () => [{ tenant: 'acme', count: 1, missing: ['shop'] }] },
   },
   {
+    check: 'projects',
+    name: 'a project whose repo is reached through a link',
+    status: 'warn',
+    says: /shop of tenant acme is reached through a link/,
+    change: { projects: async () => [{ tenant: 'acme', count: 1, missing: [], linked: ['shop'] }] },
+  },
+  {
     check: 'model',
     name: 'a model without a key',
     status: 'warn',

@@ -1,9 +1,9 @@
-import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { AgentConfig } from '../contracts/config.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Home } from '../state/home.ts';
+import { isReachedThroughLink, isWithin, realPlace } from '../state/linked-place.ts';
 
 interface AgentFolders {
   readonly tenant: TenantId;
@@ -36,9 +36,7 @@ export function refuseForeignFolders(home: Home, { tenant, agent, config, worksp
  * @throws FixRequestError otherwise.
  */
 export function refuseLinkedRepo(home: Home, { tenant, workspace }: Pick<AgentFolders, 'tenant' | 'workspace'>): void {
-  const root = home.tenantRoot(tenant);
-  const base = isWithin(workspace, root) ? root : path.parse(workspace).root;
-  if (realPlace(workspace) === path.join(realPlace(base), path.relative(base, workspace))) return;
+  if (!isReachedThroughLink(home.tenantRoot(tenant), workspace)) return;
   throw new FixRequestError(
     'worker.linked-repo',
     `The repo ${workspace} is reached through a link, and whoever may change the link would choose where runs work. Write in projects.yaml where it really lies.`,
@@ -58,18 +56,4 @@ function foldersOf({ roots, mcp, sandbox }: AgentConfig, base: string): NamedFol
     ['the image', rootfs ?? tarball],
   ];
   return named.flatMap(([name, folder]) => (folder === undefined ? [] : [{ name, dir: path.resolve(base, folder) }]));
-}
-
-function isWithin(dir: string, base: string): boolean {
-  return dir === base || dir.startsWith(base + path.sep);
-}
-
-/** Where a path leads, links followed as far as it exists. */
-function realPlace(dir: string): string {
-  try {
-    return realpathSync(dir);
-  } catch {
-    // silent-ok: what is not there yet will be made in the nearest folder that is.
-    return path.dirname(dir) === dir ? dir : path.join(realPlace(path.dirname(dir)), path.basename(dir));
-  }
 }

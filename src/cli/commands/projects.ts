@@ -1,3 +1,4 @@
+import { counted } from '../../contracts/counted.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import type { TenantId } from '../../contracts/ids.ts';
 import type { Project } from '../../contracts/project.ts';
@@ -51,8 +52,8 @@ async function show(context: CommandContext, id: string): Promise<void> {
   }
   const lanes = project.lanes.map(({ lane, rateLimits: { runsPerMinute, runsPerHour } }) => {
     const rates = [
-      ...(runsPerMinute === undefined ? [] : [`${runsPerMinute} runs a minute`]),
-      ...(runsPerHour === undefined ? [] : [`${runsPerHour} runs an hour`]),
+      ...(runsPerMinute === undefined ? [] : [`${counted(runsPerMinute, 'run')} a minute`]),
+      ...(runsPerHour === undefined ? [] : [`${counted(runsPerHour, 'run')} an hour`]),
     ];
     return `lane    ${lane}: ${rates.length === 0 ? 'as many runs as the quotas allow' : `at most ${rates.join(' and ')}`}`;
   });
@@ -80,6 +81,6 @@ async function validate({ app, io }: CommandContext): Promise<void> {
   }
   // A mistake in the platform's file is every tenant's.
   if (problems.length > 0) throw new FixRequestError('cli.invalid', [...new Set(problems)].join('\n'));
-  const text = counts.map(({ tenant, projects }) => `${tenant}: ${projects} project${projects === 1 ? '' : 's'}`).join('\n');
+  const text = counts.map(({ tenant, projects }) => `${tenant}: ${counted(projects, 'project')}`).join('\n');
   printResult(io, { tenants: counts }, `The registry is valid.\n${text}`);
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../contracts/counted.ts';
 import { ClawholdError } from '../../contracts/errors.ts';
 import type { TenantId } from '../../contracts/ids.ts';
 import { sha256 } from '../../contracts/json.ts';
@@ -120,7 +121,7 @@ function checkRates(
   throw new RequestRefusedError(
     429,
     code,
-    `Tenant ${tenant} may make ${limit} requests a minute (quota requestsPerMinute), and they are used up. Try again in ${wait} s.`,
+    `Tenant ${tenant} may make ${counted(limit, 'request')} a minute (quota requestsPerMinute), and they are used up. Try again in ${wait} s.`,
     { remedy: 'retry', retryAfterSeconds: wait, quota: { name: 'requestsPerMinute', limit, used: limit } },
   );
 }

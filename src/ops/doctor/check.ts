@@ -40,6 +40,8 @@ export interface ProjectFinding {
   readonly count?: number;
   /** Ids of projects whose repo is not a folder. */
   readonly missing?: readonly string[];
+  /** Of those whose repo is reached through a link. */
+  readonly linked?: readonly string[];
 }
 
 /** The world as checks see it; each takes the few fields that it needs. */
