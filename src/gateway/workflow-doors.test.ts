@@ -104,7 +104,8 @@ test('a start by hand whose answer could not be kept was not made either, and th
   }));
   const token = world.token('operator');
   await world.ask('POST', '/api/v1/schedules', { token, body: { id: 'daily', agent: 'main', message: 'x', when: { every: '1h' } } });
-  const start = async () => await world.ask('POST', '/api/v1/schedules/daily/run', { token, headers: { 'idempotency-key': 'k1' } });
+  const start = async () =>
+    await world.ask('POST', '/api/v1/schedules/daily/run', { token, body: {}, headers: { 'idempotency-key': 'k1' } });
   const starts = (): number => world.ctx.schedules.history({ tenant: parseTenantId('default'), job: 'daily' }).length;
 
   const killed = await start();

@@ -129,7 +129,7 @@ const wrongs: Readonly<Record<string, Wrong>> = {
     /: tenant is not a known field; allowed here: agent, session, state, cursor, limit\. /,
   ),
   'a field of the query that reaches a prototype': inQuery(`${run}?__proto__=x`, /: __proto__ is not a known field/),
-  'a query where none is taken': { ...inQuery('/api/v1/projects?tenant=beta', /takes no query\. /), code: 'gateway.unexpected-part' },
+  'a query where none is taken': { ...inQuery('/api/v1/ledger/verify?tenant=beta', /takes no query\. /), code: 'gateway.unexpected-part' },
 };
 
 async function worldOfMistakes(t: Parameters<typeof openWorld>[0]): Promise<GatewayWorld> {

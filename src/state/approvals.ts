@@ -11,6 +11,8 @@ export interface ApprovalFilter {
   readonly tenant?: TenantId;
   readonly agent?: AgentId;
   readonly run?: RunId;
+  /** Only those behind this one. */
+  readonly after?: ApprovalId;
   /** Default 200. */
   readonly limit?: number;
 }
@@ -127,6 +129,10 @@ function list(database: Database, filter: ApprovalFilter, nowMs: number): Approv
     if (value === undefined) continue;
     conditions.push(`${field} = ?`);
     values.push(value);
+  }
+  if (filter.after !== undefined) {
+    conditions.push('id > ?');
+    values.push(filter.after);
   }
   const rows = database.all(
     `SELECT * FROM approvals WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`,

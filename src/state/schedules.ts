@@ -27,8 +27,8 @@ export interface HistoryFilter {
   readonly tenant: TenantId;
   readonly job?: string;
   readonly state?: FiringState;
-  /** Only slots before this one: the last of the page before. */
-  readonly before?: number;
+  /** Only firings of one job before this one: the last of the page before. */
+  readonly before?: Pick<FiringKey, 'slotMs' | 'isManual'>;
   /** Default 50. */
   readonly limit?: number;
 }
@@ -285,7 +285,10 @@ function history(database: Database, { tenant, job, state, before, limit }: Hist
   };
   add('job = ?', job);
   add('state = ?', state);
-  add('slot_ms < ?', before);
-  const sql = `SELECT * FROM schedule_firings WHERE ${conditions.join(' AND ')} ORDER BY slot_ms DESC LIMIT ?`;
+  if (before !== undefined) {
+    conditions.push('(slot_ms, is_manual) < (?, ?)');
+    values.push(before.slotMs, Number(before.isManual));
+  }
+  const sql = `SELECT * FROM schedule_firings WHERE ${conditions.join(' AND ')} ORDER BY slot_ms DESC, is_manual DESC LIMIT ?`;
   return database.all(sql, ...values, limit ?? 50).map(parseFiring);
 }

@@ -48,8 +48,8 @@ export interface Tokens {
   create(token: NewToken): MadeToken;
   authenticate(secret: string, nowMs: number): Principal | undefined;
   get(tenant: TenantId, id: TokenId): Token | undefined;
-  /** Newest first, ended ones too. */
-  list(tenant: TenantId): Token[];
+  /** Newest first, ended ones too; all of them, or a page of those that are older than `before`. */
+  list(tenant: TenantId, page?: { readonly limit: number; readonly before?: TokenId | undefined }): Token[];
   /** Undefined when the tenant has no such token; revoking twice changes nothing. */
   revoke(tenant: TenantId, id: TokenId, nowMs: number): Token | undefined;
   /**
@@ -88,8 +88,11 @@ export function openTokens(database: Database): Tokens {
     create: (given) => create(database, given),
     authenticate: (secret, nowMs) => authenticate(database, secret, nowMs),
     get,
-    list: (tenant) =>
-      database.all('SELECT * FROM tokens WHERE tenant = ? ORDER BY id DESC', tenant).map((row) => tokenOf(rowShape.parse(row))),
+    list: (tenant, { limit = -1, before } = { limit: -1 }) => {
+      const [more, ...values] = before === undefined ? [''] : ['AND id < ?', before];
+      const rows = database.all(`SELECT * FROM tokens WHERE tenant = ? ${more} ORDER BY id DESC LIMIT ?`, tenant, ...values, limit);
+      return rows.map((row) => tokenOf(rowShape.parse(row)));
+    },
     revoke: (tenant, id, nowMs) => {
       database.run('UPDATE tokens SET revoked_ms = ? WHERE tenant = ? AND id = ? AND revoked_ms IS NULL', nowMs, tenant, id);
       return get(tenant, id);

@@ -35,8 +35,8 @@ export interface Workflows {
   /** False when there is one of this id. */
   add(row: WorkflowRow): boolean;
   get(tenant: TenantId, id: string): WorkflowRow | undefined;
-  /** Newest first. */
-  list(tenant: TenantId, limit: number): WorkflowRow[];
+  /** Newest first; only those behind `after`, the last of the page before. */
+  list(tenant: TenantId, limit: number, after?: string): WorkflowRow[];
   /** Not ended, of one tenant. */
   countOpen(tenant: TenantId): number;
   /** Not ended, oldest first. */
@@ -71,7 +71,13 @@ export function openWorkflows(database: Database): Workflows {
       const row = database.get(`${all} WHERE tenant = ? AND id = ?`, tenant, id);
       return row === undefined ? undefined : parseRow(row);
     },
-    list: (tenant, limit) => database.all(`${all} WHERE tenant = ? ORDER BY created_ms DESC, id LIMIT ?`, tenant, limit).map(parseRow),
+    list: (tenant, limit, after) => {
+      const isBehind = `(created_ms, id) < (SELECT created_ms, id FROM workflow_passages WHERE tenant = ? AND id = ?)`;
+      const [more, ...values] = after === undefined ? [''] : [`AND ${isBehind}`, tenant, after];
+      return database
+        .all(`${all} WHERE tenant = ? ${more} ORDER BY created_ms DESC, id DESC LIMIT ?`, tenant, ...values, limit)
+        .map(parseRow);
+    },
     countOpen: (tenant) => {
       const sql = `SELECT count(*) AS n FROM workflow_passages WHERE state = 'running' AND tenant = ?`;
       return (database.get(sql, tenant) as { n: number }).n;

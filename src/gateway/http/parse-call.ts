@@ -30,7 +30,8 @@ function parseParams(schema: z.ZodMiniType, value: unknown): unknown {
 
 function parsePart(schema: z.ZodMiniType | undefined, value: unknown, part: 'query' | 'body'): unknown {
   if (schema === undefined) {
-    const isEmpty = value === undefined || value === null || (part === 'query' && Object.keys(value).length === 0);
+    const isEmpty =
+      value === undefined || value === null || (typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0);
     if (isEmpty) return undefined;
     const code = 'gateway.unexpected-part';
     throw new RequestRefusedError(400, code, `This takes no ${part}. Leave it out.`);

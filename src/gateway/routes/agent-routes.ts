@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { defineRoute, json, readers, type Route } from '../route.ts';
 import { findAgent } from './find-agent.ts';
-import { count, name } from './shapes.ts';
+import { count, name, namedPage, nextCursor, pageByName } from './shapes.ts';
 
 const summary = { agent: name, description: z.string(), grants: z.array(z.string()) };
 
@@ -11,8 +11,12 @@ export const listAgents: Route = defineRoute({
   summary: 'Agents of the tenant, and which tools a human granted them.',
   scope: 'tenant',
   roles: readers,
-  answer: z.object({ agents: z.array(z.object(summary)) }),
-  handle: async (ctx, { tenant }) => json({ agents: await ctx.agents.list(tenant) }),
+  query: z.strictObject(namedPage),
+  answer: z.object({ agents: z.array(z.object(summary)), next: nextCursor }),
+  handle: async (ctx, { tenant, query }) => {
+    const { page, next } = pageByName(await ctx.agents.list(tenant), query, ({ agent }) => agent);
+    return json({ agents: page, next });
+  },
 });
 
 export const showAgent: Route = defineRoute({

@@ -6,7 +6,7 @@ import { admittedOr } from '../admission-reply.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { approvers, defineRoute, json, readers, type Route } from '../route.ts';
-import { approvalId, name, pageLimit, runId, timeMs } from './shapes.ts';
+import { approvalId, defaultPage, name, nextCursor, pageLimit, pageOf, runId, timeMs } from './shapes.ts';
 
 const approval = z.object({
   id: approvalId,
@@ -34,13 +34,26 @@ export const listApprovals: Route = defineRoute({
   summary: 'Questions that wait for a human, oldest first; with `state=all`, answered and expired ones too.',
   scope: 'tenant',
   roles: readers,
-  query: z.strictObject({ state: z.optional(z.enum(['open', 'all'])), run: z.optional(runId), limit: pageLimit }),
-  answer: z.object({ approvals: z.array(approval) }),
-  handle: (ctx, { tenant, query, nowMs }) => {
-    const filter = { tenant, state: query.state ?? 'open', limit: query.limit ?? 200 } as const;
-    return json({
-      approvals: ctx.stores(tenant).approvals.list(query.run === undefined ? filter : { ...filter, run: query.run as RunId }, nowMs),
-    });
+  query: z.strictObject({
+    state: z.optional(z.enum(['open', 'all'])),
+    run: z.optional(runId),
+    cursor: z.optional(approvalId),
+    limit: pageLimit,
+  }),
+  answer: z.object({ approvals: z.array(approval), next: nextCursor }),
+  handle: (ctx, { tenant, query: { state = 'open', run, cursor, limit = defaultPage }, nowMs }) => {
+    const rows = ctx.stores(tenant).approvals.list(
+      {
+        tenant,
+        state,
+        limit: limit + 1,
+        ...(run === undefined ? {} : { run: run as RunId }),
+        ...(cursor === undefined ? {} : { after: cursor as ApprovalId }),
+      },
+      nowMs,
+    );
+    const { page, next } = pageOf(rows, limit, (row) => row.id);
+    return json({ approvals: page, next });
   },
 });
 

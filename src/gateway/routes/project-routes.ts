@@ -4,7 +4,7 @@ import type { Project } from '../../contracts/project.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 import { defineRoute, json, readers, type Call, type Route } from '../route.ts';
-import { count, name } from './shapes.ts';
+import { count, name, namedPage, nextCursor, pageByName } from './shapes.ts';
 
 const project = z.object({
   id: name,
@@ -19,10 +19,11 @@ export const listProjects: Route = defineRoute({
   summary: 'Projects of the tenant, with the lanes that a run may name. Where their repos lie is not told.',
   scope: 'tenant',
   roles: readers,
-  answer: z.object({ projects: z.array(project) }),
+  query: z.strictObject(namedPage),
+  answer: z.object({ projects: z.array(project), next: nextCursor }),
   handle: async (ctx, call) => {
-    const projects = await registryOf(ctx, call);
-    return json({ projects: projects.map(({ id, title, lanes, tags }) => ({ id, title, lanes, tags })) });
+    const { page, next } = pageByName(await registryOf(ctx, call), call.query, ({ id }) => id);
+    return json({ projects: page.map(({ id, title, lanes, tags }) => ({ id, title, lanes, tags })), next });
   },
 });
 

@@ -4,7 +4,7 @@ import type { Principal } from '../../contracts/principal.ts';
 import type { QueueScope, TaskFacts } from '../../state/queue.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 import { defineRoute, json, operators, type Route } from '../route.ts';
-import { count, defaultPage, name, pageLimit, pageOf, taskId, timeMs } from './shapes.ts';
+import { count, defaultPage, name, nextCursor, pageLimit, pageOf, taskId, timeMs } from './shapes.ts';
 
 /** Another tenant's queue, or `*` for all of them: for admins of the platform. Absent: one's own. */
 const tenantChoice = z.optional(z.union([name, z.literal('*')]));
@@ -55,7 +55,7 @@ export const listTasks: Route = defineRoute({
   scope: 'tenant',
   roles: operators,
   query: z.strictObject({ tenant: tenantChoice, state: z.optional(z.enum(taskStates)), cursor: z.optional(taskId), limit: pageLimit }),
-  answer: z.object({ tasks: z.array(task), next: z.nullable(z.string()) }),
+  answer: z.object({ tasks: z.array(task), next: nextCursor }),
   handle: async (ctx, { principal, query }) => {
     const limit = query.limit ?? defaultPage;
     const rows = await ctx.queue.list({

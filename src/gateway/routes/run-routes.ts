@@ -9,7 +9,19 @@ import { RequestRefusedError } from '../request-refused-error.ts';
 import { defineRoute, json, operators, readers, submitters, type Route } from '../route.ts';
 import { artifact, artifactsOf } from './artifact-routes.ts';
 import { findRun, outputOf, shownRun } from './find-run.ts';
-import { approvalId, defaultPage, isSettled, name, pageLimit, pageOf, runId, runRow, sessionId, wholeNumber } from './shapes.ts';
+import {
+  approvalId,
+  defaultPage,
+  isSettled,
+  name,
+  nextCursor,
+  pageLimit,
+  pageOf,
+  runId,
+  runRow,
+  sessionId,
+  wholeNumber,
+} from './shapes.ts';
 
 const oneRun = z.object({ run: runRow, output: z.string(), waiting: z.array(approvalId), artifacts: z.array(artifact) });
 const params = z.strictObject({ run: runId });
@@ -69,7 +81,7 @@ export const listRuns: Route = defineRoute({
     cursor: z.optional(runId),
     limit: pageLimit,
   }),
-  answer: z.object({ runs: z.array(runRow), next: z.nullable(z.string()) }),
+  answer: z.object({ runs: z.array(runRow), next: nextCursor }),
   handle: (ctx, { tenant, query }) => {
     const limit = query.limit ?? defaultPage;
     const rows = ctx.stores(tenant).runs.list({

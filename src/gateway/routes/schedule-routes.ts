@@ -6,13 +6,13 @@ import { admittedOr } from '../admission-reply.ts';
 import { addJob, pauseJob, removeJob, resumeJob, type Changer } from '../../control/change-jobs.ts';
 import { firingView, jobView } from '../../control/job-view.ts';
 import { maxSchedulesOf } from '../../control/quota.ts';
-import { firingStates, type JobRow } from '../../state/schedules.ts';
+import { firingStates, type FiringRow, type JobRow } from '../../state/schedules.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, operators, readers, type Call, type Reply, type Route } from '../route.ts';
 import { findAgent } from './find-agent.ts';
 import { findWorkflow } from './workflow-routes.ts';
-import { count, name, pageLimit, runId } from './shapes.ts';
+import { count, defaultPage, name, namedPage, nextCursor, pageByName, pageLimit, pageOf, runId } from './shapes.ts';
 
 const firing = z.object({
   job: name,
@@ -41,25 +41,37 @@ export const listSchedules: Route = defineRoute({
   summary: 'Jobs of the tenant, when they fire next, and what became of their last slot.',
   scope: 'tenant',
   roles: readers,
-  answer: z.object({ schedules: z.array(view) }),
-  handle: (ctx, { tenant }) => json({ schedules: ctx.schedules.list(tenant).map((row) => jobView(ctx, row)) }),
+  query: z.strictObject(namedPage),
+  answer: z.object({ schedules: z.array(view), next: nextCursor }),
+  handle: (ctx, { tenant, query }) => {
+    const { page, next } = pageByName(ctx.schedules.list(tenant), query, ({ id }) => id);
+    return json({ schedules: page.map((row) => jobView(ctx, row)), next });
+  },
 });
 
 export const showSchedule: Route = defineRoute({
   method: 'GET',
   path: onePath,
-  summary: 'One job, and what became of its last slots.',
+  summary: 'One job, and what became of its slots, newest first.',
   scope: 'tenant',
   roles: readers,
   params,
-  query: z.strictObject({ limit: pageLimit }),
-  answer: z.object({ schedule: view, history: z.array(firing) }),
+  query: z.strictObject({ cursor: z.optional(z.string().check(z.regex(/^\d{1,15}-[01]$/))), limit: pageLimit }),
+  answer: z.object({ schedule: view, history: z.array(firing), next: nextCursor }),
   handle: (ctx, call) => {
     const row = find(ctx, call);
-    const history = ctx.schedules.history({ tenant: row.tenant, job: row.id, limit: call.query.limit ?? 20 });
-    return json({ schedule: jobView(ctx, row), history: history.map(firingView) });
+    const { cursor, limit = defaultPage } = call.query;
+    const before = cursor === undefined ? {} : { before: positionOf(cursor) };
+    const firings = ctx.schedules.history({ tenant: row.tenant, job: row.id, limit: limit + 1, ...before });
+    const { page, next } = pageOf(firings, limit, ({ slotMs, isManual }) => `${slotMs}-${Number(isManual)}`);
+    return json({ schedule: jobView(ctx, row), history: page.map(firingView), next });
   },
 });
+
+function positionOf(cursor: string): Pick<FiringRow, 'slotMs' | 'isManual'> {
+  const [slotMs, isManual] = cursor.split('-').map(Number);
+  return { slotMs: slotMs ?? 0, isManual: isManual === 1 };
+}
 
 export const addSchedule: Route = defineRoute({
   method: 'POST',

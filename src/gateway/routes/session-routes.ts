@@ -3,7 +3,7 @@ import type { AgentId, SessionId } from '../../contracts/ids.ts';
 import { unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, readers, type Route } from '../route.ts';
 import { shownRun } from './find-run.ts';
-import { defaultPage, name, pageLimit, pageOf, runId, runRow, sessionId, timeMs } from './shapes.ts';
+import { defaultPage, name, nextCursor, pageLimit, pageOf, runId, runRow, sessionId, timeMs } from './shapes.ts';
 
 const session = z.object({ id: sessionId, tenant: name, agent: name, createdMs: timeMs, lastRun: z.optional(runId) });
 
@@ -14,7 +14,7 @@ export const listSessions: Route = defineRoute({
   scope: 'tenant',
   roles: readers,
   query: z.strictObject({ agent: z.optional(name), cursor: z.optional(sessionId), limit: pageLimit }),
-  answer: z.object({ sessions: z.array(session), next: z.nullable(z.string()) }),
+  answer: z.object({ sessions: z.array(session), next: nextCursor }),
   handle: (ctx, { tenant, query }) => {
     const limit = query.limit ?? defaultPage;
     const rows = ctx.stores(tenant).sessions.list({

@@ -14,6 +14,8 @@ export const name = z
   .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens'));
 export const count = z.int().check(z.nonnegative());
 export const timeMs = z.int();
+/** `cursor` of the next page; null: there is none. */
+export const nextCursor = z.nullable(z.string());
 
 /** A whole number in a query string. */
 export function wholeNumber(least: number, most: number): z.ZodMiniType<number> {
@@ -43,6 +45,19 @@ export function pageOf<T>(
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return { page, next: rows.length > limit && last !== undefined ? cursorOf(last) : null };
+}
+
+/** What a list of things with names takes. */
+export const namedPage = { cursor: z.optional(name), limit: pageLimit };
+
+/** A page of things that are told apart by their names: in the order of these, behind the cursor. */
+export function pageByName<T>(
+  rows: readonly T[],
+  { cursor = '', limit = defaultPage }: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+  nameOf: (row: T) => string,
+): { readonly page: readonly T[]; readonly next: string | null } {
+  const behind = rows.filter((row) => nameOf(row) > cursor).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return pageOf(behind, limit, nameOf);
 }
 
 export const runRow = z.object({

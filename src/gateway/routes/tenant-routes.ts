@@ -3,7 +3,7 @@ import type { TenantId } from '../../contracts/ids.ts';
 import { tenantConfig } from '../../contracts/tenant.ts';
 import { unknownThing } from '../request-refused-error.ts';
 import { admins, defineRoute, json, type Route } from '../route.ts';
-import { name } from './shapes.ts';
+import { name, namedPage, nextCursor, pageByName } from './shapes.ts';
 
 export const listTenants: Route = defineRoute({
   method: 'GET',
@@ -11,8 +11,12 @@ export const listTenants: Route = defineRoute({
   summary: 'Names of all tenants.',
   scope: 'platform',
   roles: admins,
-  answer: z.object({ tenants: z.array(name) }),
-  handle: (ctx) => json({ tenants: ctx.tenants.list() }),
+  query: z.strictObject(namedPage),
+  answer: z.object({ tenants: z.array(name), next: nextCursor }),
+  handle: (ctx, { query }) => {
+    const { page, next } = pageByName(ctx.tenants.list(), query, (id) => id);
+    return json({ tenants: page, next });
+  },
 });
 
 export const showTenant: Route = defineRoute({

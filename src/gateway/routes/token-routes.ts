@@ -6,7 +6,7 @@ import type { Token } from '../../state/tokens.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { unknownThing } from '../request-refused-error.ts';
 import { admins, defineRoute, json, type Call, type Route } from '../route.ts';
-import { name, timeMs, tokenId } from './shapes.ts';
+import { defaultPage, name, nextCursor, pageLimit, pageOf, timeMs, tokenId } from './shapes.ts';
 
 const token = z.object({
   id: tokenId,
@@ -28,8 +28,13 @@ export const listTokens: Route = defineRoute({
   summary: 'Tokens of the tenant, newest first, ended ones too. No secret is kept that could be shown.',
   scope: 'tenant',
   roles: admins,
-  answer: z.object({ tokens: z.array(token) }),
-  handle: (ctx, { tenant }) => json({ tokens: ctx.tokens.list(tenant) }),
+  query: z.strictObject({ cursor: z.optional(tokenId), limit: pageLimit }),
+  answer: z.object({ tokens: z.array(token), next: nextCursor }),
+  handle: (ctx, { tenant, query: { cursor, limit = defaultPage } }) => {
+    const rows = ctx.tokens.list(tenant, { limit: limit + 1, before: cursor as TokenId | undefined });
+    const { page, next } = pageOf(rows, limit, (row) => row.id);
+    return json({ tokens: page, next });
+  },
 });
 
 export const createToken: Route = defineRoute({

@@ -7,9 +7,10 @@ import { refuseWrongInput } from '../../control/workflows.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, readers, submitters, type Call, type Route } from '../route.ts';
-import { name, pageLimit } from './shapes.ts';
+import { defaultPage, name, namedPage, nextCursor, pageByName, pageLimit, pageOf } from './shapes.ts';
 
 const workflow = z.object({ name, agents: z.array(name), description: z.string(), isValid: z.boolean() });
+const passageId = z.string().check(z.regex(/^wfl_[0-9a-f]{26}$/));
 const passage = z.object({
   id: z.string(),
   workflow: name,
@@ -25,14 +26,16 @@ export const listWorkflows: Route = defineRoute({
   summary: 'Workflows of the tenant: agents one after the other. One whose file is wrong is listed without its steps.',
   scope: 'tenant',
   roles: readers,
-  answer: z.object({ workflows: z.array(workflow) }),
-  handle: async ({ workflows }, { tenant }) => {
-    const shown = workflows.names(tenant).map(async (one) => {
+  query: z.strictObject(namedPage),
+  answer: z.object({ workflows: z.array(workflow), next: nextCursor }),
+  handle: async ({ workflows }, { tenant, query }) => {
+    const { page, next } = pageByName(workflows.names(tenant), query, (one) => one);
+    const shown = page.map(async (one) => {
       const definition = await workflows.read(tenant, one).catch(brokenIsUndefined);
       const agents = definition?.steps.map(({ agent }) => agent) ?? [];
       return { name: one, agents, description: definition?.description ?? '', isValid: definition !== undefined };
     });
-    return json({ workflows: await Promise.all(shown) });
+    return json({ workflows: await Promise.all(shown), next });
   },
 });
 
@@ -81,9 +84,12 @@ export const listPassages: Route = defineRoute({
   summary: 'Passages through workflows, newest first.',
   scope: 'tenant',
   roles: readers,
-  query: z.strictObject({ limit: pageLimit }),
-  answer: z.object({ passages: z.array(passage) }),
-  handle: ({ workflows }, { tenant, query }) => json({ passages: workflows.passages.list(tenant, query.limit ?? 50).map(passageView) }),
+  query: z.strictObject({ cursor: z.optional(passageId), limit: pageLimit }),
+  answer: z.object({ passages: z.array(passage), next: nextCursor }),
+  handle: ({ workflows }, { tenant, query: { cursor, limit = defaultPage } }) => {
+    const { page, next } = pageOf(workflows.passages.list(tenant, limit + 1, cursor), limit, ({ id }) => id);
+    return json({ passages: page.map(passageView), next });
+  },
 });
 
 export const showPassage: Route = defineRoute({
@@ -92,7 +98,7 @@ export const showPassage: Route = defineRoute({
   summary: 'One passage, step by step.',
   scope: 'tenant',
   roles: readers,
-  params: z.strictObject({ passage: z.string().check(z.regex(/^wfl_[0-9a-f]{26}$/)) }),
+  params: z.strictObject({ passage: passageId }),
   answer: z.object({ passage }),
   handle: ({ workflows }, { tenant, params }) => {
     const row = workflows.passages.get(tenant, params.passage);
