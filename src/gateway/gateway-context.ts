@@ -121,7 +121,7 @@ export interface GatewayContext {
   readonly authenticate: (secret: string, nowMs: number) => Principal | undefined;
   /** Also their quotas, of which `requestsPerMinute` is held here. */
   readonly tenants: Pick<Tenants, 'get' | 'list'>;
-  readonly tokens: Pick<Tokens, 'create' | 'get' | 'list' | 'revoke' | 'rotate'>;
+  readonly tokens: Pick<Tokens, 'add' | 'get' | 'list' | 'prepare' | 'revoke' | 'rotate'>;
   readonly admit: (principal: Principal, request: RunRequest) => Promise<Admission>;
   /** Puts a run that stopped on the queue again. */
   readonly resume: (

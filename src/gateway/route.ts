@@ -29,14 +29,26 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly signal: AbortSignal;
 }
 
+export interface JsonReply {
+  readonly kind: 'json';
+  readonly body: unknown;
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** What a route answers. */
 export type Reply =
-  | { readonly kind: 'json'; readonly body: unknown; readonly status?: number; readonly headers?: Readonly<Record<string, string>> }
+  | JsonReply
+  /** What is left to do waits for nothing and writes to the database alone: with an idempotency key, it and its kept answer are one transaction. */
+  | { readonly kind: 'last-step'; readonly work: () => JsonReply }
   | { readonly kind: 'text'; readonly type: string; readonly text: string; readonly headers?: Readonly<Record<string, string>> }
   /** Never shown in the browser: it is what an agent wrote. */
   | { readonly kind: 'file'; readonly fd: number; readonly bytes: number; readonly name: string }
   /** Frames of server-sent events; comments keep the connection alive while none comes. */
   | { readonly kind: 'events'; readonly frames: AsyncGenerator<string, void>; readonly headers?: Readonly<Record<string, string>> };
+
+/** One that can be sent. */
+export type FinishedReply = Exclude<Reply, { readonly kind: 'last-step' }>;
 
 /**
  * - public: nobody has to say who they are, and nothing of anybody is in the answer;
@@ -70,8 +82,6 @@ export interface Route {
   readonly isSecret?: boolean;
   /** Its body is bytes that the handler reads: a signature is over them as they came. */
   readonly isRaw?: boolean;
-  /** The handler waits for nothing and writes to the database alone: with an idempotency key, its work and its answer are one transaction. */
-  readonly isAtomic?: boolean;
   /** So many at the same time for one tenant: it reads much. */
   readonly atOnce?: number;
   /** It may take as long as a run: the socket's idle timer is off meanwhile. */
@@ -95,8 +105,13 @@ export function defineRoute<P extends Schema | undefined, Q extends Schema | und
   return route as unknown as Route;
 }
 
-export function json(body: unknown, more: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {}): Reply {
+export function json(body: unknown, more: Pick<JsonReply, 'status' | 'headers'> = {}): JsonReply {
   return { kind: 'json', body, ...more };
+}
+
+/** The body of an answer, made by the last thing that is done. */
+export function lastStep(work: () => unknown): Reply {
+  return { kind: 'last-step', work: () => json(work()) };
 }
 
 /** How a run is named by everything that speaks of one. */

@@ -44,7 +44,11 @@ export interface MadeToken {
  * - every other function is told the tenant, and a token of another one is as unknown as one that never was.
  */
 export interface Tokens {
+  /** Made and not there yet: its id can be recorded before `add`. @throws FixRequestError for one without a role. */
+  prepare(token: NewToken): MadeToken;
   /** Durable when it returns. */
+  add(made: MadeToken): void;
+  /** Both. */
   create(token: NewToken): MadeToken;
   authenticate(secret: string, nowMs: number): Principal | undefined;
   get(tenant: TenantId, id: TokenId): Token | undefined;
@@ -85,7 +89,13 @@ export function openTokens(database: Database): Tokens {
     return row === undefined ? undefined : tokenOf(rowShape.parse(row));
   };
   return {
-    create: (given) => create(database, given),
+    prepare,
+    add: (made) => add(database, made),
+    create: (given) => {
+      const made = prepare(given);
+      add(database, made);
+      return made;
+    },
     authenticate: (secret, nowMs) => authenticate(database, secret, nowMs),
     get,
     list: (tenant, { limit = -1, before } = { limit: -1 }) => {
@@ -105,7 +115,7 @@ export function openTokens(database: Database): Tokens {
   };
 }
 
-function create(database: Database, { tenant, roles: given, label, nowMs, expiresMs }: NewToken): MadeToken {
+function prepare({ tenant, roles: given, label, nowMs, expiresMs }: NewToken): MadeToken {
   const token: Token = {
     id: newTokenId(nowMs),
     tenant,
@@ -116,27 +126,27 @@ function create(database: Database, { tenant, roles: given, label, nowMs, expire
   };
   if (token.roles.length === 0)
     throw new FixRequestError('state.token-without-role', 'A token without a role could do nothing. Give it one.');
-  const secret = newSecret();
+  return { token, secret: newSecret() };
+}
+
+function add(database: Database, { token, secret }: MadeToken): void {
+  const { id, tenant, roles: given, label, createdMs, expiresMs } = token;
   database.transact(() => {
     database.run(
       'INSERT INTO tokens (id, tenant, roles, label, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?)',
-      token.id,
+      id,
       tenant,
-      token.roles.join(' '),
+      given.join(' '),
       label,
-      nowMs,
+      createdMs,
       expiresMs ?? null,
     );
-    database.run('INSERT INTO token_secrets (hash, token) VALUES (?, ?)', sha256(secret), token.id);
+    database.run('INSERT INTO token_secrets (hash, token) VALUES (?, ?)', sha256(secret), id);
   });
-  return { token, secret };
 }
 
 function rotate(database: Database, token: Token, { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number }): MadeToken {
-  if (!isLive(token, nowMs)) {
-    const how = token.revokedMs === undefined ? 'expired' : 'was revoked';
-    throw new FixRequestError('state.token-ended', `Token ${token.id} ${how}, so it gets no new secret. Make another one.`);
-  }
+  refuseEnded(token, nowMs);
   const secret = newSecret();
   database.transact(() => {
     const until = nowMs + Math.max(0, graceMs);
@@ -170,6 +180,13 @@ function touch(database: Database, id: TokenId, nowMs: number): void {
   } catch {
     // silent-ok: a full or busy disk must not lock out who has a right to come in; only a time for people is lost.
   }
+}
+
+/** @throws FixRequestError for a token that nobody can come in with any more. */
+export function refuseEnded(token: Token, nowMs: number): void {
+  if (isLive(token, nowMs)) return;
+  const how = token.revokedMs === undefined ? 'expired' : 'was revoked';
+  throw new FixRequestError('state.token-ended', `Token ${token.id} ${how}, so it gets no new secret. Make another one.`);
 }
 
 function isLive({ expiresMs, revokedMs }: Token, nowMs: number): boolean {

@@ -56,14 +56,16 @@ async function create(context: CommandContext, flags: CreateFlags): Promise<void
   const nowMs = Date.now();
   const days = flags.expiresDays === undefined ? undefined : wholeNumber('--expires-days', flags.expiresDays, { from: 1, to: maxDays });
   const tokens = await open(context);
-  const { token, secret } = tokens.create({
+  const made = tokens.prepare({
     tenant: app.tenant,
     roles: flags.role.length === 0 ? ['submitter'] : flags.role.map(roleOf),
     label: flags.label.slice(0, 200),
     nowMs,
     ...(days === undefined ? {} : { expiresMs: nowMs + days * dayMs }),
   });
+  const { token, secret } = made;
   await record(context, undefined, token);
+  tokens.add(made);
   printResult(io, { token, secret }, shown(context, token, secret));
 }
 

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../contracts/principal.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
 import type { GatewayContext } from '../gateway-context.ts';
-import type { Call, Reply, Route } from '../route.ts';
+import type { Call, FinishedReply, Reply, Route } from '../route.ts';
 import { isOpenTenant, secretOf } from './identify.ts';
 import { idempotencyKeyOf, type openOnce } from './once.ts';
 import { parseCall } from './parse-call.ts';
@@ -47,7 +47,7 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     void reply.header('traceparent', span.traceparent);
     const call = callOf({ route, request, reply, facts }, { parsed, key, closing });
     const work = (): Promise<Reply> | Reply => route.handle(ctx, call);
-    if (key === undefined || principal === undefined) return await work();
+    if (key === undefined || principal === undefined) return finished(await work());
     return await once({ route, principal, key, url: request.url, body: request.body }, work);
   });
   if (route.isLong === true) request.raw.socket.setTimeout(ctx.limits?.idleMs ?? defaultIdleMs);
@@ -56,6 +56,10 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     principal === undefined ||
     (ctx.authenticate(secretOf(request.headers) ?? '', ctx.clock.now()) !== undefined && isOpenTenant(ctx, principal.tenant));
   await sendReply(ctx, reply, { route, answer: answered, isStillAllowed });
+}
+
+function finished(reply: Reply): FinishedReply {
+  return reply.kind === 'last-step' ? reply.work() : reply;
 }
 
 interface Prepared {

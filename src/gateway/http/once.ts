@@ -3,7 +3,7 @@ import type { Principal } from '../../contracts/principal.ts';
 import type { AnswerKey } from '../../state/kept-answers.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
-import { json, type Reply, type Route } from '../route.ts';
+import { json, type FinishedReply, type JsonReply, type Reply, type Route } from '../route.ts';
 
 /** For how long the same key gives the same answer. */
 export const keptForMs = 24 * 60 * 60 * 1000;
@@ -26,10 +26,9 @@ export interface OnceRequest {
  * with another request is refused; only answers that worked are kept, so that a refused request can be made again; an
  * answer with a secret is not kept, and its key is refused from then on. After a crash in between, the work may be asked
  * for again: what must not be done twice has a key of its own further in (runs, passages), is done once by its nature (an
- * answer, a job's id), or is one transaction with its answer (`isAtomic`). Only a new token may be made twice; nobody
- * has seen the secret of the first.
+ * answer, a job's id), or is one transaction with its answer (`lastStep`).
  */
-export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => Promise<Reply> | Reply) => Promise<Reply> {
+export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => Promise<Reply> | Reply) => Promise<FinishedReply> {
   const underWay = new Set<string>();
   return async (request, work) => {
     const hash = sha256(canonicalJson([request.route.method, request.url, request.body ?? null]));
@@ -40,19 +39,19 @@ export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => P
     if (underWay.has(name)) throw busyKey();
     underWay.add(name);
     try {
-      const done = (reply: Reply): Reply => {
+      const done = <R extends Reply>(reply: R): R => {
         keep(ctx, { place, hash, reply, route: request.route });
         return reply;
       };
-      if (request.route.isAtomic === true) return ctx.kept.together(() => done(work() as Reply));
-      return done(await work());
+      const reply = await work();
+      return reply.kind === 'last-step' ? ctx.kept.together(() => done(reply.work())) : done(reply);
     } finally {
       underWay.delete(name);
     }
   };
 }
 
-function answerAgain(kept: { readonly request: Sha256; readonly answer: string }, hash: Sha256): Reply {
+function answerAgain(kept: { readonly request: Sha256; readonly answer: string }, hash: Sha256): JsonReply {
   if (kept.request !== hash) {
     const code = 'gateway.other-request';
     const message = 'This Idempotency-Key was used for another request. Use a new key for a new request.';

@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import type { FastifyReply } from 'fastify';
 import type { GatewayContext } from '../gateway-context.ts';
-import type { Reply, Route } from '../route.ts';
+import type { FinishedReply, Route } from '../route.ts';
 import { sendEvents, type EventsOutcome } from './send-events.ts';
 
 export interface Sending {
   readonly route: Route;
-  readonly answer: Reply;
+  readonly answer: FinishedReply;
   /** Asked again and again while a stream lasts. */
   readonly isStillAllowed: () => boolean;
 }
@@ -48,7 +48,7 @@ export async function sendReply(
 async function sendStream(
   ctx: Pick<GatewayContext, 'limits'>,
   reply: FastifyReply,
-  { answer, isStillAllowed }: Pick<Sending, 'isStillAllowed'> & { readonly answer: Extract<Reply, { kind: 'events' }> },
+  { answer, isStillAllowed }: Pick<Sending, 'isStillAllowed'> & { readonly answer: Extract<FinishedReply, { kind: 'events' }> },
 ): Promise<EventsOutcome> {
   reply.hijack();
   // The socket's own idle timer knows nothing of heartbeats that nobody reads: sendEvents sees to it.

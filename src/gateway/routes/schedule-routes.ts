@@ -9,7 +9,7 @@ import { maxSchedulesOf } from '../../control/quota.ts';
 import { firingStates, type FiringRow, type JobRow } from '../../state/schedules.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
-import { defineRoute, json, operators, readers, type Call, type Reply, type Route } from '../route.ts';
+import { defineRoute, json, lastStep, operators, readers, type Call, type Reply, type Route } from '../route.ts';
 import { findAgent } from './find-agent.ts';
 import { findWorkflow } from './workflow-routes.ts';
 import { count, defaultPage, name, namedPage, nextCursor, pageByName, pageLimit, pageOf, runId } from './shapes.ts';
@@ -147,10 +147,12 @@ export const runSchedule: Route = defineRoute({
   scope: 'tenant',
   roles: operators,
   status: 202,
-  isAtomic: true,
   params,
   answer: z.object({ firing }),
-  handle: (ctx, call) => json({ firing: firingView(ctx.schedules.startManual(find(ctx, call), call.nowMs)) }),
+  handle: (ctx, call) => {
+    const row = find(ctx, call);
+    return lastStep(() => ({ firing: firingView(ctx.schedules.startManual(row, call.nowMs)) }));
+  },
 });
 
 export const removeSchedule: Route = defineRoute({

@@ -2,10 +2,10 @@ import * as z from 'zod/mini';
 import type { TokenId } from '../../contracts/ids.ts';
 import { hashJson } from '../../contracts/json.ts';
 import { roles } from '../../contracts/principal.ts';
-import type { Token } from '../../state/tokens.ts';
+import { refuseEnded, type Token } from '../../state/tokens.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { unknownThing } from '../request-refused-error.ts';
-import { admins, defineRoute, json, type Call, type Route } from '../route.ts';
+import { admins, defineRoute, json, lastStep, type Call, type Route } from '../route.ts';
 import { defaultPage, name, nextCursor, pageLimit, pageOf, timeMs, tokenId } from './shapes.ts';
 
 const token = z.object({
@@ -18,7 +18,7 @@ const token = z.object({
   revokedMs: z.optional(timeMs),
   lastUsedMs: z.optional(timeMs),
 });
-const made = z.object({ token, secret: z.string() });
+const madeToken = z.object({ token, secret: z.string() });
 const params = z.strictObject({ token: tokenId });
 const dayMs = 86_400_000;
 
@@ -50,13 +50,16 @@ export const createToken: Route = defineRoute({
     label: z.optional(z.string().check(z.maxLength(200))),
     expiresDays: z.optional(z.int().check(z.positive(), z.maximum(3650))),
   }),
-  answer: made,
+  answer: madeToken,
   handle: async (ctx, call) => {
     const { tenant, nowMs, body } = call;
     const expires = body.expiresDays === undefined ? {} : { expiresMs: nowMs + body.expiresDays * dayMs };
-    const created = ctx.tokens.create({ tenant, roles: body.roles, label: body.label ?? '', nowMs, ...expires });
-    await record(ctx, call, { after: created.token });
-    return json(created);
+    const made = ctx.tokens.prepare({ tenant, roles: body.roles, label: body.label ?? '', nowMs, ...expires });
+    await record(ctx, call, { after: made.token });
+    return lastStep(() => {
+      ctx.tokens.add(made);
+      return made;
+    });
   },
 });
 
@@ -85,13 +88,16 @@ export const rotateToken: Route = defineRoute({
   isSecret: true,
   params,
   body: z.strictObject({ graceMinutes: z.optional(z.int().check(z.nonnegative(), z.maximum(7 * 24 * 60))) }),
-  answer: made,
+  answer: madeToken,
   handle: async (ctx, call) => {
     const { before, id } = find(ctx, call);
-    const rotated = ctx.tokens.rotate(call.tenant, id, { nowMs: call.nowMs, graceMs: (call.body.graceMinutes ?? 0) * 60_000 });
-    if (rotated === undefined) throw unknownThing('token', id);
-    await record(ctx, call, { before, after: { ...rotated.token, rotatedMs: call.nowMs } });
-    return json(rotated);
+    refuseEnded(before, call.nowMs);
+    await record(ctx, call, { before, after: { ...before, rotatedMs: call.nowMs } });
+    return lastStep(() => {
+      const rotated = ctx.tokens.rotate(call.tenant, id, { nowMs: call.nowMs, graceMs: (call.body.graceMinutes ?? 0) * 60_000 });
+      if (rotated === undefined) throw unknownThing('token', id);
+      return rotated;
+    });
   },
 });
 
