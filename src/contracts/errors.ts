@@ -12,8 +12,27 @@ export abstract class ClawholdError extends Error {
   abstract readonly remedy: Remedy;
 
   get publicMessage(): string {
-    return this.message;
+    return namesPlace(this.message) ? hiddenPlace : this.message;
   }
+}
+
+/** Instead of a message that says where something lies on this machine. */
+const hiddenPlace =
+  'A file or folder of this installation is not as it must be. Whoever runs this installation finds in the log which one and why.';
+
+/** Whether a text names an absolute path. One that only looks so costs a clearer sentence, one that is missed tells where things lie. */
+export function namesPlace(text: string): boolean {
+  return /(?:^|[\s"'`([{=:,;<>|])\/[\w.@~+-]|file:\/\//.test(text);
+}
+
+/** What a tenant may see of any thrown value: of an error that nobody threw on purpose, nothing. */
+export function publicReasonOf(thrown: unknown): string {
+  return thrown instanceof ClawholdError ? thrown.publicMessage : 'an error that nobody expected, which the log has';
+}
+
+export interface FixRequestOptions extends ErrorOptions {
+  /** The same in words that say nothing of where things lie. */
+  readonly publicMessage?: string;
 }
 
 /** The request, the configuration or a file a human wrote is wrong: nothing was done, correct it and try again. */
@@ -21,10 +40,16 @@ export class FixRequestError extends ClawholdError {
   override readonly name = 'FixRequestError';
   readonly code: string;
   readonly remedy = 'fix-request';
+  readonly #publicMessage: string | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options: FixRequestOptions = {}) {
     super(message, options);
     this.code = code;
+    this.#publicMessage = options.publicMessage;
+  }
+
+  override get publicMessage(): string {
+    return this.#publicMessage ?? super.publicMessage;
   }
 }
 

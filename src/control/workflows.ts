@@ -14,6 +14,7 @@ import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
 import type { Runs } from '../state/runs.ts';
 import type { Workflows, WorkflowRow } from '../state/workflows.ts';
+import { refusedByError } from './refusal.ts';
 
 export interface StartWorkflowContext {
   readonly home: Home;
@@ -149,6 +150,8 @@ async function askForStep(ctx: AdvanceContext, row: WorkflowRow): Promise<void> 
   const { kind, id } = row.principal;
   const untrusted = untrustedOf(ctx, row);
   const admission = await orRefused(
+    ctx,
+    row,
     ctx.admit(
       { kind, id, tenant: row.tenant, roles: ['submitter'] },
       {
@@ -164,12 +167,13 @@ async function askForStep(ctx: AdvanceContext, row: WorkflowRow): Promise<void> 
   else if (admission.code !== 'control.over-quota') fail(ctx, row, `was refused: ${admission.message}`);
 }
 
-async function orRefused(asked: Promise<Admission>): Promise<Admission> {
+async function orRefused({ log }: AdvanceContext, { tenant, id }: WorkflowRow, asked: Promise<Admission>): Promise<Admission> {
   try {
     return await asked;
   } catch (error) {
-    if (error instanceof FixRequestError) return { outcome: 'refused', code: error.code, message: error.message };
-    throw error;
+    if (!(error instanceof FixRequestError)) throw error;
+    const fields = { tenant_id: tenant, workflow: id };
+    return refusedByError(log, error, { code: error.code, message: error.publicMessage, fields });
   }
 }
 

@@ -26,6 +26,11 @@ export class RequestRefusedError extends ClawholdError {
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.quota = options.quota;
   }
+
+  /** Written for clients, and names paths of URLs. */
+  override get publicMessage(): string {
+    return this.message;
+  }
 }
 
 /** The one answer for what is not there and for what belongs to another tenant: nobody can tell the two apart. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { FixRequestError } from '../contracts/errors.ts';
 import { newRunId, parseTenantId } from '../contracts/ids.ts';
 import { openWorld, sendRaw, type Answer, type AskOptions, type GatewayWorld } from './fixtures/gateway-world.ts';
 
@@ -176,6 +177,25 @@ test('what one tenant names wrongly tells it nothing of another', async (t) => {
 
   assert.deepEqual([own.status, others.status], [404, 404]);
   assert.equal(others.json.detail, own.json.detail.replace('nope', 'broken'));
+});
+
+test('a refusal of another room that names a place of this machine is told without it, and the log has all of it', async (t) => {
+  const secret = '/srv/clawhold/tenants/acme/agents/main/agent.yaml';
+  const world = await openWorld(t, (ctx) => ({
+    ...ctx,
+    checkNotifyUrl: async () => {
+      throw new FixRequestError('config.invalid', `${secret}:3 is wrong.`);
+    },
+  }));
+  const body = { ...jobBody, notify: { url: 'https://x.test/', secret: 'KEY' } };
+
+  const answer = await world.ask('POST', '/api/v1/schedules', { token: world.token('operator'), body });
+
+  assert.deepEqual([answer.status, answer.json.code, answer.text.includes('/srv')], [400, 'config.invalid', false]);
+  assertProblem(world, answer, 'notify');
+  assert.ok(
+    world.lines.some(({ fields }) => String(fields?.['error']).includes(secret) && fields?.['request_id'] === answer.json.requestId),
+  );
 });
 
 test('headers that are too large, stand twice or cannot be read are refused before anything is done', async (t) => {

@@ -26,6 +26,9 @@ export function refuseForeignFolders(home: Home, { tenant, agent, config, worksp
     throw new FixRequestError(
       'worker.foreign-root',
       `Agent ${agent} of tenant ${tenant} names ${dir} as ${name}, which lies outside ${base}, and tenants share no folder. Put it there.`,
+      {
+        publicMessage: `What agent ${agent} names as ${name} lies outside the root of tenant ${tenant}, and tenants share no folder. Put it there.`,
+      },
     );
   }
 }
@@ -40,6 +43,10 @@ export function refuseLinkedRepo(home: Home, { tenant, workspace }: Pick<AgentFo
   throw new FixRequestError(
     'worker.linked-repo',
     `The repo ${workspace} is reached through a link, and whoever may change the link would choose where runs work. Write in projects.yaml where it really lies.`,
+    {
+      publicMessage:
+        'The repo of the project is reached through a link, and whoever may change the link would choose where runs work. Ask who runs this installation to write in projects.yaml where it really lies.',
+    },
   );
 }
 

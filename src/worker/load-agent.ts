@@ -106,7 +106,9 @@ async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promi
     names.length === 0
       ? 'There is none yet: make one with "clawhold agents new NAME".'
       : `Use one of these: ${names.join(', ')}; or make it with "clawhold agents new ${agent}".`;
-  return new FixRequestError('worker.unknown-agent', `There is no agent ${JSON.stringify(agent)} in ${home.dir}. ${known}`);
+  return new FixRequestError('worker.unknown-agent', `There is no agent ${JSON.stringify(agent)} in ${home.dir}. ${known}`, {
+    publicMessage: `There is no agent ${agent} in tenant ${tenant}. List the agents, and name one of them.`,
+  });
 }
 
 /** Names of the folders that hold an `agent.yaml`, sorted. */

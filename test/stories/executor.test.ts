@@ -4,6 +4,7 @@ import { queryObjects } from 'node:v8';
 import { newSessionId } from '../../src/contracts/ids.ts';
 import { taskIdOf } from '../../src/contracts/task.ts';
 import { RetryableError } from '../../src/contracts/errors.ts';
+import { silentLog, type Log } from '../../src/contracts/log.ts';
 import type { ModelClient } from '../../src/contracts/model.ts';
 import type { Queue } from '../../src/state/queue.ts';
 import type { ExecutorContext } from '../../src/worker/execute-tasks.ts';
@@ -162,20 +163,24 @@ test('what may pass is tried again, what does not is the end of the run, and nei
   assert.match(rows[1]?.reason ?? '', /nowhere/);
 });
 
-test('a run that fails at every delivery is given up, and its row says why', async () => {
+test('a run that fails at every delivery is given up: its row says so, and the log says why', async () => {
   await using server = await startOpenAiServer({ respond: () => ({ text: 'over' }) });
   using one = newInstallation({ openAi: server.baseUrl });
   await using world = await queueWorld(one);
   const worker = { ...world.worker, openModel: async () => await Promise.reject(new TypeError('a bug')) };
   const [run] = await world.put(['hello']);
+  const said: unknown[] = [];
+  const log: Log = { ...silentLog, error: (_message, fields) => void said.push(fields?.['reason']), with: () => log };
 
   world.executor({
+    log,
     workerOf: async () => worker,
     queue: { ...passing(world.queue), nak: async (lease, why) => await world.queue.nak(lease, { ...why, delayMs: 0 }) },
   });
   while (world.worker.runs.get(run!)?.state !== 'failed') await new Promise((resolve) => setTimeout(resolve, 10));
 
-  assert.match(world.worker.runs.get(run!)?.reason ?? '', /given up after 5 tries: .*a bug/);
+  assert.match(world.worker.runs.get(run!)?.reason ?? '', /given up after 5 tries: an error that nobody expected, which the log has/);
+  assert.deepEqual(said, Array(5).fill('a bug'));
   assert.equal((await world.queue.get(world.app.tenant, taskIdOf(run!)))?.state, 'dead');
 });
 

@@ -96,6 +96,47 @@ test('a run for a project works in its repo through HTTP and the command line, i
   assert.equal((await one.cli(['audit', 'verify', '--bundles'])).code, 0);
 });
 
+test('a repo that becomes a link after its run was admitted ends the run, and nobody is told where it lies', async () => {
+  await using model = await startOpenAiServer({ respond: () => ({ text: 'done' }) });
+  using one = newInstallation({ openAi: model.baseUrl, agentYaml: allGrants });
+  prepare(one);
+  await using served = await serveHome(one);
+  const place = { agent: 'main', input: 'Look.', project: 'shop', lane: 'infra' };
+  const repo = path.join(one.root, 'repos/shop');
+
+  await served.ask('POST', '/api/v1/queue/pause', {});
+  const made = await served.ask('POST', '/api/v1/runs', place);
+  fs.renameSync(repo, `${repo}-was`);
+  fs.symlinkSync('shop-was', repo);
+  await served.ask('POST', '/api/v1/queue/resume', {});
+  const ended = await served.reached(made.json.run, 'done', 'failed');
+  const refused = await Promise.all([
+    served.ask('POST', '/api/v1/runs', place),
+    served.ask('POST', '/api/v1/schedules', {
+      id: 'j',
+      agent: 'main',
+      message: 'x',
+      when: { every: '1h' },
+      project: 'shop',
+      lane: 'infra',
+    }),
+  ]);
+  const doctor = await one.cli(['doctor', '--json']);
+
+  assert.equal(ended.state, 'failed');
+  assert.match(ended.reason, /^The repo of the project is reached through a link, .* \(worker\.linked-repo\)$/);
+  assert.deepEqual(
+    refused.map(({ status, json }) => [status, json.code]),
+    [
+      [409, 'control.project-unusable'],
+      [409, 'control.project-unusable'],
+    ],
+  );
+  assert.ok(!JSON.stringify([ended, refused]).includes(one.root));
+  assert.match(doctor.json.checks.find(({ name }: Document) => name === 'projects').message, /through a link/);
+  assert.deepEqual(model.requests, []);
+});
+
 test('a schedule by hand or in agent.yaml works for a project, and one for a lane that is not listed is not made', async () => {
   await using model = await startOpenAiServer({ respond: () => ({ text: 'done' }) });
   const schedule = 'task: Look around.\nschedule:\n  when: { every: 1s }\n  project: shop\n  lane: content\n';

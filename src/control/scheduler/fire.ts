@@ -3,6 +3,7 @@ import type { Admission } from '../../contracts/admission.ts';
 import type { Claim, FiringRow, JobRow } from '../../state/schedules.ts';
 import { timingOf } from '../change-jobs.ts';
 import { planFirings, type FiringPlan } from '../plan-firings.ts';
+import { refusedByError } from '../refusal.ts';
 import type { SchedulerContext } from '../scheduler.ts';
 import { startWorkflow } from '../workflows.ts';
 
@@ -143,7 +144,9 @@ async function beginWorkflow(
     tally(ctx, firing, 'fired');
   } catch (error) {
     if (!(error instanceof FixRequestError)) throw error;
-    refuse(ctx, firing, `${error.code}: ${error.message}`);
+    const { code, publicMessage } = error;
+    ctx.log.warn('the workflow of a job was refused', { tenant_id: firing.tenant, job: firing.job, code, reason: reasonOf(error) });
+    refuse(ctx, firing, `${code}: ${publicMessage}`);
   }
 }
 
@@ -161,8 +164,9 @@ async function admitted(ctx: SchedulerContext, row: JobRow, request: Parameters<
   try {
     return await ctx.admit({ kind: 'service', id: `schedule:${row.id}`, tenant: row.tenant, roles: ['submitter'] }, request);
   } catch (error) {
-    if (error instanceof FixRequestError) return { outcome: 'refused', code: error.code, message: error.message };
-    throw error;
+    if (!(error instanceof FixRequestError)) throw error;
+    const fields = { tenant_id: row.tenant, job: row.id };
+    return refusedByError(ctx.log, error, { code: error.code, message: error.publicMessage, fields });
   }
 }
 

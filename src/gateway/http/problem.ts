@@ -61,8 +61,8 @@ export function problemOf(thrown: unknown): Problem {
   }
   if (thrown instanceof ClawholdError) {
     const status = statusOfCode[thrown.code] ?? statusOfRemedy[thrown.remedy];
-    const isOurs = status >= 500;
-    const detail = isOurs ? hidden(thrown.remedy) : thrown.publicMessage;
+    const detail = status >= 500 ? hidden(thrown.remedy) : thrown.publicMessage;
+    const isOurs = detail !== thrown.message;
     return { status, code: thrown.code, remedy: thrown.remedy, detail, headers: {}, more: {}, isOurs };
   }
   return ofFramework(thrown) ?? unexpected();

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { RunStopped } from '../../agent/run-signal.ts';
-import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
+import { ClawholdError, publicReasonOf, reasonOf } from '../../contracts/errors.ts';
 import { LeaseLostError } from '../../contracts/lease-lost-error.ts';
 import type { GiveBack } from '../../state/queue.ts';
 
@@ -42,8 +42,10 @@ export function judgeFailure(error: unknown, delivery: number): Verdict {
   const waitMs = error instanceof ClawholdError ? moneyWaits.get(error.code) : undefined;
   if (waitMs !== undefined) return { kind: 'back', delayMs: randomInt(waitMs / 2, waitMs), reason: reasonOf(error), isUncounted: true };
   if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: toldOf(error) };
-  if (isOfDisk(error)) return { kind: 'back', delayMs: diskDelayMs, reason: reasonOf(error), isUncounted: true };
-  const reason = error instanceof ClawholdError ? `${error.code}: ${error.message}` : `an error that nobody expected: ${reasonOf(error)}`;
+  const diskCode = diskCodeOf(error);
+  if (diskCode !== undefined)
+    return { kind: 'back', delayMs: diskDelayMs, reason: `the disk takes nothing (${diskCode})`, isUncounted: true };
+  const reason = error instanceof ClawholdError ? `${error.code}: ${publicReasonOf(error)}` : publicReasonOf(error);
   return { kind: 'back', delayMs: backoffMs(delivery), reason };
 }
 
@@ -53,10 +55,11 @@ function toldOf({ code, remedy, publicMessage }: ClawholdError): string {
   return isOfFiles ? 'its configuration or a policy is not valid; whoever runs this installation finds the line in the log' : publicMessage;
 }
 
-function isOfDisk(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+function diskCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
   const { code, errcode } = error as NodeJS.ErrnoException & { readonly errcode?: number };
-  return diskCodes.has(code) || errcode === sqliteFull || isOfDisk(error.cause);
+  if (errcode === sqliteFull) return 'SQLITE_FULL';
+  return code !== undefined && diskCodes.has(code) ? code : diskCodeOf(error.cause);
 }
 
 /** Not at the same moment as everybody else who is early. */

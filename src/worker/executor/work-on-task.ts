@@ -82,10 +82,13 @@ async function deliver(ctx: TaskContext, delivery: Delivery): Promise<Verdict> {
     const signals = [ctx.signal, held.lease.signal];
     return await orGiveUp({ ...ctx, signals }, inSession(ctx, { payload, worker, readyMs }));
   } catch (error) {
-    const verdict = judgeFailure(crashOr(ctx, error), delivery.lease.delivery);
-    if (verdict.kind === 'lost') ctx.log.warn('a lease was lost; whoever has the task now goes on', { reason: reasonOf(error) });
-    else if (verdict.kind === 'failed') ctx.log.warn('a run failed', { code: verdict.code, reason: reasonOf(error) });
-    else if (verdict.kind === 'back' && verdict.isUncounted !== true) ctx.log.error('a task is tried again', { reason: verdict.reason });
+    const cause = crashOr(ctx, error);
+    const verdict = judgeFailure(cause, delivery.lease.delivery);
+    // The verdict's reason is for the tenant.
+    const reason = reasonOf(cause);
+    if (verdict.kind === 'lost') ctx.log.warn('a lease was lost; whoever has the task now goes on', { reason });
+    else if (verdict.kind === 'failed') ctx.log.warn('a run failed', { code: verdict.code, reason });
+    else if (verdict.kind === 'back' && verdict.isUncounted !== true) ctx.log.error('a task is tried again', { ...codeOf(cause), reason });
     return verdict;
   }
 }
@@ -112,6 +115,10 @@ async function openWorker(ctx: TaskContext, { message }: Lease): Promise<WorkerC
     if (code === 'state.unknown-tenant') return { kind: 'failed', code, reason: 'there is no such tenant any more' };
     return { kind: 'back', delayMs: 5000, reason: `its tenant cannot work: ${code}`, isUncounted: true };
   }
+}
+
+function codeOf(error: unknown): { readonly code?: string } {
+  return error instanceof ClawholdError ? { code: error.code } : {};
 }
 
 /** A run that was stopped because something in it was thrown past all its calls counts as tried. */

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AskHumanError, FixRequestError, GiveUpError, namesPlace, publicReasonOf, RetryableError } from './errors.ts';
+
+const places = [
+  'The home /srv/clawhold is not used.',
+  '/home/x/.clawhold/llm.yaml:3: models is wrong.',
+  "ENOENT: no such file or directory, open '/var/lib/clawhold/tenants/acme/runs'",
+  '"/etc/clawhold" is a link to another place.',
+  'The folder (/opt) is gone.',
+  'It lies in `/tmp/x`.',
+  'The file=/root/key cannot be read.',
+  'It is at file:///srv/x.',
+  'several lines:\n/srv/x is wrong',
+];
+const harmless = [
+  'There is no agent "main" in tenant acme.',
+  'https://api.example.com/v1/models is not https.',
+  'Write reports/daily.md and tokens/tok_1, or 10 MiB/s.',
+  'policies/platform.yaml:7: rules is wrong.',
+  'It must match /^run_[0-9a-z]{26}$/, and and/or is fine.',
+];
+
+test('a tenant sees no message that names a place of this machine, whatever class the error is of', () => {
+  for (const text of places) {
+    for (const error of [
+      new FixRequestError('a.b', text),
+      new RetryableError('a.b', text),
+      new AskHumanError('a.b', text),
+      new GiveUpError('a.b', text),
+    ]) {
+      assert.match(error.publicMessage, /^A file or folder of this installation/, text);
+      assert.equal(error.message, text);
+    }
+  }
+});
+
+test('a message without a place is told as it is', () => {
+  for (const text of harmless) assert.deepEqual([namesPlace(text), new RetryableError('a.b', text).publicMessage], [false, text]);
+});
+
+test('an error that has words for a tenant tells these, and one that nobody threw on purpose tells nothing', () => {
+  const error = new FixRequestError('a.b', 'The repo /srv/shop is a link.', { publicMessage: 'The repo is a link.' });
+
+  assert.deepEqual([publicReasonOf(error), error.message], ['The repo is a link.', 'The repo /srv/shop is a link.']);
+  assert.doesNotMatch(publicReasonOf(new Error('connect ECONNREFUSED 10.0.0.5:5432')), /10\.0/);
+});
