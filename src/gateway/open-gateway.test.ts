@@ -286,6 +286,22 @@ test('a failure of ours shows nothing of the inside and stands in the log under 
   assert.match(String(line?.fields?.['error']), /SELECT/);
 });
 
+test('a disk that takes nothing is 503 with what to do, whoever met it, tells no path, and stands in the log', async (t) => {
+  const full = Object.assign(new Error('database or disk is full: /srv/home/state.db'), { errcode: 13 });
+  const thrown = [full, new Error('wrapped', { cause: full }), Object.assign(new Error('ENOSPC: write /srv/home'), { code: 'ENOSPC' })];
+  const waiting = [...thrown];
+  const world = await openWorld(t, (ctx) => ({ ...ctx, admit: async () => await Promise.reject(waiting.shift()) }));
+  const token = world.token('admin');
+
+  for (const _ of thrown) {
+    const answer = await world.ask('POST', '/api/v1/runs', { token, body: { agent: 'main', input: 'x' } });
+    assert.deepEqual([answer.status, answer.json.code, answer.json.remedy], [503, 'gateway.no-room', 'retry']);
+    assert.ok(Number(answer.headers.get('retry-after')) > 0);
+    assert.doesNotMatch(answer.text, /srv|ENOSPC|database/);
+  }
+  assert.equal(world.lines.filter(({ level, fields }) => level === 'error' && /srv|wrapped/.test(String(fields?.['error']))).length, 3);
+});
+
 test('a trace that comes in goes on, and one request has one line in the log with tenant and trace', async (t) => {
   const world = await openWorld(t);
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';

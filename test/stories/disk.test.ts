@@ -73,14 +73,22 @@ test('a server whose disk was full works again with room, without a restart, and
 
   const waiting = await Promise.all(Array.from({ length: 8 }, async () => await server.post('hello')));
   const filler = fillUp(one);
-  const refused = await server.ask('POST', '/api/v1/runs', { agent: 'main', input: 'hello' });
+  const refused = [
+    await server.ask('POST', '/api/v1/runs', { agent: 'main', input: 'hello' }),
+    await server.ask('POST', '/api/v1/schedules', { id: 'daily', agent: 'main', message: 'x', when: { every: '1h' } }),
+    await server.ask('POST', '/api/v1/tokens', { roles: ['viewer'], label: 'x'.repeat(200) }),
+    await server.ask('POST', '/api/v1/runs', { agent: 'main', input: 'hello' }, { 'idempotency-key': 'k' }),
+  ];
+  const listed = await server.ask('GET', '/api/v1/runs');
   await new Promise((resolve) => setTimeout(resolve, 1500));
   fs.rmSync(filler);
   const ends = await Promise.all(waiting.map(async (run) => await server.reached(run, 'done', 'failed')));
   const last = await server.reached(await server.post('hello'), 'done', 'failed');
 
   assert.equal(first['state'], 'done');
-  assert.ok([500, 503].includes(refused.status), JSON.stringify(refused));
+  for (const { status, json } of refused)
+    assert.deepEqual([status, json.code, json.remedy], [503, 'gateway.no-room', 'retry'], JSON.stringify(json));
+  assert.equal(listed.status, 200);
   assert.deepEqual(
     ends.map(({ state, reason }) => `${state} ${state === 'done' ? '' : reason}`.trim()),
     waiting.map(() => 'done'),

@@ -1,3 +1,4 @@
+import { diskCodeOf } from '../../contracts/disk-failure.ts';
 import { ClawholdError, type Remedy } from '../../contracts/errors.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 
@@ -59,6 +60,7 @@ export function problemOf(thrown: unknown): Problem {
     };
     return { status, code, remedy, detail: publicMessage, headers, more: quota === undefined ? {} : { quota }, isOurs: false };
   }
+  if (diskCodeOf(thrown) !== undefined) return noRoom();
   if (thrown instanceof ClawholdError) {
     const status = statusOfCode[thrown.code] ?? statusOfRemedy[thrown.remedy];
     const detail = status >= 500 ? hidden(thrown.remedy) : thrown.publicMessage;
@@ -84,6 +86,13 @@ function ofFramework(thrown: unknown): Problem | undefined {
 function unexpected(): Problem {
   const remedy = 'retry';
   return { status: 500, code: 'gateway.unexpected', remedy, detail: hidden(remedy), headers: {}, more: {}, isOurs: true };
+}
+
+/** A disk that takes nothing is no secret: who asks can only come again, and whoever runs the server should know. */
+function noRoom(): Problem {
+  const detail =
+    'The disk of this installation takes nothing now, so nothing was done. Try again later; whoever runs it sees the reason with "clawhold doctor".';
+  return { status: 503, code: 'gateway.no-room', remedy: 'retry', detail, headers: { 'retry-after': '5' }, more: {}, isOurs: true };
 }
 
 function hidden(remedy: Remedy): string {

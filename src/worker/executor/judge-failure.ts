@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { RunStopped } from '../../agent/run-signal.ts';
+import { diskCodeOf } from '../../contracts/disk-failure.ts';
 import { ClawholdError, publicReasonOf, reasonOf } from '../../contracts/errors.ts';
 import { LeaseLostError } from '../../contracts/lease-lost-error.ts';
 import type { GiveBack } from '../../state/queue.ts';
@@ -25,9 +26,6 @@ const moneyWaits: ReadonlyMap<string, number> = new Map([
   ['worker.money-spent', 60_000],
 ]);
 
-/** A disk that takes nothing. */
-const diskCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
-const sqliteFull = 13;
 const diskDelayMs = 5000;
 
 /**
@@ -53,13 +51,6 @@ export function judgeFailure(error: unknown, delivery: number): Verdict {
 function toldOf({ code, remedy, publicMessage }: ClawholdError): string {
   const isOfFiles = remedy === 'fix-request' && /^(config|governance)\./.test(code);
   return isOfFiles ? 'its configuration or a policy is not valid; whoever runs this installation finds the line in the log' : publicMessage;
-}
-
-function diskCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code, errcode } = error as NodeJS.ErrnoException & { readonly errcode?: number };
-  if (errcode === sqliteFull) return 'SQLITE_FULL';
-  return code !== undefined && diskCodes.has(code) ? code : diskCodeOf(error.cause);
 }
 
 /** Not at the same moment as everybody else who is early. */

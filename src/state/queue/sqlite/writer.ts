@@ -165,6 +165,8 @@ export class Writer implements AsyncDisposable {
         return new RetryableError(
           'state.queue-not-written',
           `The queue ${file} cannot be written: ${message}. Nothing of the request was stored; make room or make it writable, then try again.`,
+          // As SQLite threw it on the writer's thread, for who tells a full disk from other failures.
+          { cause: Object.assign(new Error(message), { errcode: code }) },
         );
     }
   }
