@@ -1,8 +1,21 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { transform, type BuildOptions, type BuildResult, type TransformOptions } from 'esbuild';
+import { transform as esbuildTransform, type BuildOptions, type BuildResult, type TransformOptions } from 'esbuild';
 
-type Outputs = BuildResult<BuildOptions & { readonly metafile: true; readonly write: false }>;
+/** What is read of esbuild's result. */
+export interface Outputs extends Pick<BuildResult<BuildOptions & { readonly metafile: true; readonly write: false }>, 'metafile'> {
+  readonly outputFiles: readonly { readonly path: string; readonly text: string }[];
+}
+
+type Transform = (code: string, options: TransformOptions) => Promise<{ readonly code: string }>;
+
+export interface OneFileOptions {
+  readonly root: string;
+  /** Name of the chunk that is run. */
+  readonly entry: string;
+  /** Default: esbuild's. */
+  readonly transform?: Transform;
+}
 
 /**
  * Makes one CommonJS script of what esbuild split: each chunk is a function that is run, and compiled, when the first
@@ -14,7 +27,7 @@ type Outputs = BuildResult<BuildOptions & { readonly metafile: true; readonly wr
  *
  * @throws Error when one of these does not hold, or a chunk does not look as esbuild writes it.
  */
-export async function oneFile(outputs: Outputs, { root, entry }: { readonly root: string; readonly entry: string }): Promise<string> {
+export async function oneFile(outputs: Outputs, { root, entry, transform = esbuildTransform }: OneFileOptions): Promise<string> {
   refuseCycles(outputs);
   refuseVariableExports(root, outputs);
   const options: TransformOptions = {
@@ -26,7 +39,7 @@ export async function oneFile(outputs: Outputs, { root, entry }: { readonly root
     charset: 'ascii',
     legalComments: 'none',
   };
-  const helpers = await helpersOf(options);
+  const helpers = await helpersOf(transform, options);
   const chunks = await Promise.all(
     outputs.outputFiles.map(async ({ path: file, text }) => {
       const { imports, body, exports } = linesOf(file, text.replace(/^#!.*\n/, ''));
@@ -94,15 +107,16 @@ function linkLazily(code: string): string {
 }
 
 /** What esbuild puts before a script that imports built-ins: the same for each, and needed by none of ours. */
-async function helpersOf(options: TransformOptions): Promise<string> {
+async function helpersOf(transform: Transform, options: TransformOptions): Promise<string> {
   const { code } = await transform('import x from"node:x";x()', options);
-  const helpers = code.slice(0, code.indexOf('var import_node_x')).replace(/^"use strict";/, '');
+  const end = code.indexOf('var import_node_x');
+  const helpers = code.slice(0, Math.max(0, end)).replace(/^"use strict";/, '');
   if (helpers === '') throw new Error('esbuild writes its helpers otherwise than expected.');
   return helpers;
 }
 
 /** Exports that can be assigned: `export let`, and lists that name a `let` or `var`. */
-const exportedVariable = /^export (?:let|var) \w/m;
+const exportedVariable = /^export (?:let|var)\b/m;
 
 function refuseVariableExports(root: string, { metafile }: Outputs): void {
   for (const [input, { format }] of Object.entries(metafile.inputs)) {
