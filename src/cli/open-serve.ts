@@ -42,6 +42,8 @@ export interface Served extends AsyncDisposable {
 
 /** Who works on tasks: this process, or children of it. */
 interface Workers extends AsyncDisposable {
+  /** Tasks at the same time, once all of them are there. */
+  readonly most: number;
   readonly slots: () => { readonly busy: number; readonly all: number };
   readonly readiness: () => ReadinessCheck;
   blame(error: unknown): boolean;
@@ -132,7 +134,8 @@ function announcer(claim: ServeClaim, { url, workers }: { readonly url: string; 
   return async () => {
     const executorPids = [...workers.pids()];
     const children = executorPids.length === 0 ? {} : { executorPids };
-    await claim.announce({ pid: process.pid, url, startedMs, version: version(), build: buildId(), ...children });
+    const facts = { pid: process.pid, url, startedMs, version: version(), build: buildId(), executorSlots: workers.most, ...children };
+    await claim.announce(facts);
   };
 }
 
@@ -158,6 +161,7 @@ function ownWorkers(parts: WorkerParts, drainSeconds: number): Workers {
   const executor = serveExecutor({ ...parts, concurrency, publish: (run, event) => feed.publish(run, event) });
   executor.start();
   return {
+    most: concurrency,
     slots: () => ({ busy: executor.busy, all: concurrency }),
     readiness: () => ({ name: 'executors', isReady: true }),
     blame: (error) => executor.blame(error),
@@ -184,6 +188,7 @@ function childWorkers(parts: WorkerParts, count: number, drainSeconds: number): 
     changed: () => void parts.changed().catch(() => undefined),
   });
   return {
+    most: count,
     slots: () => ({ busy: sumOf(busy.values()), all: supervisor.pids.length }),
     readiness: () => ({ name: 'executors', isReady: idleSeconds !== undefined || supervisor.pids.length > 0 }),
     blame: () => false,

@@ -4,7 +4,7 @@ import { table, type Palette } from './io.ts';
 
 /** One frame of `status` and `top`, for people. */
 export function renderStatus(report: StatusReport, color: Palette): string {
-  const { server, tenants, atMs } = report;
+  const { tenants, atMs } = report;
   const sum = (of: (tenant: TenantStatus) => number): number => tenants.reduce((total, tenant) => total + of(tenant), 0);
   const rows = tenants.map((one) => [
     one.tenant,
@@ -22,11 +22,11 @@ export function renderStatus(report: StatusReport, color: Palette): string {
   const heads = ['TENANT', 'STATE', 'READY', 'LEASED', 'SCHEDULED', 'DEAD', 'RUNNING', 'WAITING', 'TODAY', 'USD', 'SANDBOXES'];
   const conditions = tenants.flatMap((one) => one.conditions.map((text) => `${color.yellow('!')} ${one.tenant}: ${makeVisible(text)}`));
   return [
-    `server   ${serverLine(report, color)}`,
-    `queue    ${sum((one) => one.ready)} ready, ${sum((one) => one.leased)} under way, ${sum((one) => one.scheduled)} scheduled, ${sum((one) => one.dead)} dead`,
-    `runs     ${sum((one) => one.startedToday)} today, ${sum((one) => one.running)} running, ${sum((one) => one.waiting)} waiting for a human`,
-    `cost     ${sum((one) => one.usdToday).toFixed(2)} USD today (UTC)`,
-    ...(server.executorProcesses > 0 ? [`workers  ${server.executorProcesses} executor processes`] : []),
+    `server     ${serverLine(report, color)}`,
+    `executors  ${executorLine(report)}`,
+    `queue      ${sum((one) => one.ready)} ready, ${sum((one) => one.leased)} under way, ${sum((one) => one.scheduled)} scheduled, ${sum((one) => one.dead)} dead`,
+    `runs       ${sum((one) => one.startedToday)} today, ${sum((one) => one.running)} running, ${sum((one) => one.waiting)} waiting for a human`,
+    `cost       ${sum((one) => one.usdToday).toFixed(2)} USD today (UTC)`,
     '',
     table([heads, ...rows]),
     ...(conditions.length === 0 ? [] : ['', ...conditions]),
@@ -43,6 +43,13 @@ function serverLine({ server, atMs }: StatusReport, color: Palette): string {
   return server.state === 'ready'
     ? `${color.green('ready')} at ${who}`
     : `${color.red('not ready')} at ${who}: ${makeVisible(server.why ?? '')}`;
+}
+
+function executorLine({ server, executors: { busy, slots, pids } }: StatusReport): string {
+  if (server.state === 'not-running') return busy === 0 ? 'none' : `none; ${busy} tasks wait for the leases of ended ones to run out`;
+  const where =
+    pids.length === 0 ? 'in the server' : `in ${pids.length} ${pids.length === 1 ? 'process' : 'processes'} (pid ${pids.join(', ')})`;
+  return slots === undefined ? `${busy} busy` : `${busy} of ${slots} busy, ${where}`;
 }
 
 function runCells(run: StatusReport['runs'][number], atMs: number): string[] {

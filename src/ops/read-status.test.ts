@@ -121,6 +121,24 @@ test('a server is not running, ready, or not ready with the reason', async () =>
   assert.deepEqual(await stateOf(async () => await Promise.reject(new Error('refused'))), ['not-ready', 'refused']);
 });
 
+test('the executors of a server are told with what they hold, whether they are its own or child processes', async () => {
+  const home = await twoTenants();
+  await using queue = await openQueue({ driver: 'sqlite', file: path.join(home.dir, 'queue.db'), clock: { now: () => nowMs } });
+  await queue.lease({ worker: 'one', leaseMs: 60_000, max: 2 });
+  const executors = async (): Promise<unknown> => (await readStatus(contextOf(home))).executors;
+  const facts = { pid: process.pid, url: 'http://127.0.0.1:1', startedMs: 1, version: '0' };
+
+  const without = await executors();
+  await using claim = claimServe(home.dir);
+  await claim?.announce({ ...facts, executorSlots: 8 });
+  const own = await executors();
+  await claim?.announce({ ...facts, executorSlots: 2, executorPids: [11, 12] });
+
+  assert.deepEqual(without, { busy: 2, pids: [] });
+  assert.deepEqual(own, { busy: 2, slots: 8, pids: [] });
+  assert.deepEqual(await executors(), { busy: 2, slots: 2, pids: [11, 12] });
+});
+
 test('looking makes no file and changes none', async () => {
   const home = await twoTenants();
   const bytes = (): string[] =>

@@ -22,8 +22,16 @@ export interface ServerStatus {
   readonly startedMs?: number;
   /** Why it is not ready. */
   readonly why?: string;
-  /** Child processes that execute tasks. */
-  readonly executorProcesses: number;
+}
+
+/** Who works on tasks. */
+export interface ExecutorStatus {
+  /** Tasks that they hold now. */
+  readonly busy: number;
+  /** Tasks that they may hold; absent: no server says. */
+  readonly slots?: number;
+  /** Child processes; none: the server does it itself. */
+  readonly pids: readonly number[];
 }
 
 export interface TenantStatus {
@@ -50,6 +58,7 @@ export interface StatusReport {
   readonly atMs: number;
   readonly home: string;
   readonly server: ServerStatus;
+  readonly executors: ExecutorStatus;
   readonly tenants: readonly TenantStatus[];
   /** Under way now, newest first, at most 20. */
   readonly runs: readonly RunRow[];
@@ -79,6 +88,7 @@ export async function readStatus(context: StatusContext): Promise<StatusReport> 
     atMs: nowMs,
     home: home.dir,
     server: await serverStatus(context),
+    executors: executorStatus(home, queued),
     tenants: shown.map((id) => tenantStatus(id, parts)),
     runs: database === undefined ? [] : openRuns(database).list(filter),
   };
@@ -88,17 +98,25 @@ const dayMs = 86_400_000;
 
 async function serverStatus({ home, get }: StatusContext): Promise<ServerStatus> {
   const { isAlive, facts } = readServeState(home.dir);
-  if (!isAlive) return { state: 'not-running', executorProcesses: 0 };
-  if (facts === undefined) return { state: 'not-ready', why: 'it has not said yet where it listens', executorProcesses: 0 };
+  if (!isAlive) return { state: 'not-running' };
+  if (facts === undefined) return { state: 'not-ready', why: 'it has not said yet where it listens' };
   const { url, pid, startedMs } = facts;
-  const executorProcesses = facts.executorPids?.length ?? 0;
   try {
     const { status, text } = await get(`${url}/readyz`);
-    if (status === 200) return { state: 'ready', url, pid, startedMs, executorProcesses };
-    return { state: 'not-ready', url, pid, startedMs, why: text.slice(0, 200), executorProcesses };
+    if (status === 200) return { state: 'ready', url, pid, startedMs };
+    return { state: 'not-ready', url, pid, startedMs, why: text.slice(0, 200) };
   } catch (error) {
-    return { state: 'not-ready', url, pid, startedMs, why: reasonOf(error), executorProcesses };
+    return { state: 'not-ready', url, pid, startedMs, why: reasonOf(error) };
   }
+}
+
+/** What a dead server's executors held is nobody's once its leases have run out. */
+function executorStatus(home: Home, queued: readonly QueueCounts[]): ExecutorStatus {
+  const { isAlive, facts } = readServeState(home.dir);
+  const busy = queued.reduce((total, { leased }) => total + leased, 0);
+  if (!isAlive || facts === undefined) return { busy, pids: [] };
+  const { executorSlots: slots, executorPids: pids = [] } = facts;
+  return { busy, ...(slots === undefined ? {} : { slots }), pids };
 }
 
 interface Parts {

@@ -16,6 +16,8 @@ export const serveFacts = whenRead(() =>
     startedMs: count,
     version: z.string(),
     build: z.optional(z.string()),
+    /** Tasks that executors may work on at the same time. */
+    executorSlots: z.optional(count),
     /** Child processes that execute tasks; absent when the server does it itself. */
     executorPids: z.optional(z.array(z.number().check(z.int(), z.positive()))),
   }),

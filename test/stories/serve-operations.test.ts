@@ -75,6 +75,7 @@ test('one request is found by its trace in gateway, orchestrator, executor and b
     'clawhold_ready 1',
   ])
     assert.ok(metrics.includes(`${line}\n`), line);
+  assert.deepEqual(status.json.executors, { busy: 0, slots: 8, pids: [] });
   assert.deepEqual([status.code, status.json.server.state, status.json.tenants[0].startedToday], [0, 'ready', 1]);
   const checks = new Map(doctor.json.checks.map((check: Document) => [check.name, check.status]));
   assert.deepEqual(

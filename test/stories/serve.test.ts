@@ -103,7 +103,9 @@ test('runs in child processes: one that dies is started again and its run goes o
   while ((facts().executorPids?.length ?? 0) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
   const run = await served.post('hello');
   while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  const { busy, slots, pids } = (await one.cli(['status', '--json'])).json.executors;
 
+  assert.deepEqual([busy, slots, pids], [1, 2, facts().executorPids]);
   for (const pid of facts().executorPids ?? []) process.kill(pid, 'SIGKILL');
   const ended = await served.reached(run, 'done', 'failed');
   while ((facts().executorPids?.length ?? 0) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
