@@ -75,7 +75,7 @@ test('a bundle runs away from node_modules with its assets, ripgrep and build id
   assert.ok(readdirSync(path.join(home, '.cache', 'clawhold', 'compiled')).length > 0);
 });
 
-test('a bundle has the programs of its threads beside it, and the queue’s writer answers in it', async (t) => {
+test('a bundle has the programs of its threads beside it, none of a test, and the queue’s writer answers in it', async (t) => {
   const root = scratch(t);
   const source = path.join(import.meta.dirname, '..', 'src');
   writeProgram(root);
@@ -90,6 +90,10 @@ test('a bundle has the programs of its threads beside it, and the queue’s writ
 
   assert.equal(ran.stderr, '');
   assert.equal(ran.stdout, 'put true, leased once, in {"text":"work"}\n');
+  assert.deepEqual(
+    [...readAll(away).keys()].filter((file) => file.endsWith('-thread.cjs')),
+    ['assets/state/queue/sqlite/writer-thread.cjs'],
+  );
 });
 
 const queueProgram = `
