@@ -62,7 +62,7 @@ const remedies: Readonly<Record<string, string>> = {
 function renderErrorCodes(): string {
   const found = new Map<string, { remedy: string; rooms: Set<string> }>();
   for (const file of globSync('src/**/*.ts', { cwd: root }).toSorted()) {
-    if (file.endsWith('.test.ts') || file.endsWith('conformance.ts')) continue;
+    if (file.endsWith('.test.ts') || file.endsWith('conformance.ts') || file.split(path.sep).includes('fixtures')) continue;
     for (const { code, remedy } of codesIn(readFileSync(path.join(root, file), 'utf8'))) {
       if (Object.hasOwn(toolCodes, code)) continue;
       const entry = found.get(code) ?? { remedy, rooms: new Set() };
@@ -74,16 +74,26 @@ function renderErrorCodes(): string {
   return `| code | remedy | room |\n|---|---|---|\n${rows.map(([code, entry]) => `| \`${code}\` | ${entry.remedy} | ${[...entry.rooms].toSorted().join(', ')} |`).join('\n')}\n`;
 }
 
+const isResult = 'a result, or by class';
+
 function codesIn(source: string): { readonly code: string; readonly remedy: string }[] {
   const tokens = readTokens(source);
   return tokens.flatMap((token, i) => {
     if (token.kind !== 'string' || !/^[a-z]+(?:\.[a-z][a-z0-9-]*)+$/.test(token.text)) return [];
     const before = tokens[i - 2]?.text ?? '';
-    const mark = tokens[i - 1]?.text;
-    if (mark === '(' && Object.hasOwn(remedies, before)) return [{ code: token.text, remedy: remedies[before]! }];
-    if ((mark === ':' || mark === '=') && before === 'code') return [{ code: token.text, remedy: 'a result, or by class' }];
+    const isFirst = tokens[i - 1]?.text === '(';
+    if (isFirst && Object.hasOwn(remedies, before)) return [{ code: token.text, remedy: remedies[before]! }];
+    if ((isFirst && before === 'refused') || isNamedCode(tokens.slice(0, i))) return [{ code: token.text, remedy: isResult }];
     return [];
   });
+}
+
+/** Of what stands before a text: `code:` or `code =`, and between them nothing but a choice (`isGone ? 'a.b' : `). */
+function isNamedCode(before: readonly ReturnType<typeof readTokens>[number][]): boolean {
+  const start = before.findLastIndex(({ text }) => /^[,;(){}]$/.test(text)) + 1;
+  const at = before.findIndex(({ kind, text }, index) => index >= start && kind !== 'string' && text === 'code');
+  if (at === -1 || !/^[:=]$/.test(before[at + 1]?.text ?? '')) return false;
+  return before.length === at + 2 || /^[?:]$/.test(before.at(-1)?.text ?? '');
 }
 
 if (import.meta.main) {
