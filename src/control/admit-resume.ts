@@ -18,7 +18,8 @@ export interface ResumeRequest {
 /**
  * Puts a run that waited, was stopped or was interrupted back on the queue.
  *
- * Contract: one answer gives one task, however often it is told; a run of another tenant is as unknown as one that
+ * Contract: one answer gives one task, however often it is told, and so does one wish of a human to go on after one end of
+ * the run; a run of another tenant is as unknown as one that
  * never was. Count quotas are not asked: the run was admitted once, and an answer must not be lost. The tenant's share
  * still bounds how many runs are worked on.
  */
@@ -46,10 +47,11 @@ export async function admitResume(ctx: AdmitContext, principal: Principal, reque
 }
 
 function messageOf(
-  { id, session, tenant }: RunRow,
+  row: RunRow,
   principal: Principal,
   { request, task }: { readonly request: ResumeRequest; readonly task: TaskId },
 ): TaskMessage {
+  const { id, session, tenant } = row;
   const payload: TaskPayload = {
     kind: 'resume',
     run: id,
@@ -64,7 +66,12 @@ function messageOf(
     shard_id: shardOf(session, 1),
     task_id: task,
     payload,
-    idempotency_key: `resume:${id}:${request.approval ?? task}`,
+    idempotency_key: `resume:${id}:${request.approval ?? lookOf(row)}`,
     ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
   };
+}
+
+/** What a human saw who wants the run to go on: another end of it is another wish. */
+function lookOf({ state, endedMs = 0, fence = 0 }: RunRow): string {
+  return `${state}:${endedMs}:${fence}`;
 }

@@ -5,82 +5,16 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { RunRequest } from '../contracts/admission.ts';
 import { FixRequestError, RetryableError } from '../contracts/errors.ts';
-import { newApprovalId, newRunId, newSessionId, parseAgentId, parseTenantId, type TenantId } from '../contracts/ids.ts';
+import { newSessionId, parseAgentId, parseTenantId, type TenantId } from '../contracts/ids.ts';
 import { sha256 } from '../contracts/json.ts';
-import { silentLog } from '../contracts/log.ts';
 import type { Project } from '../contracts/project.ts';
-import { roles, type Principal, type Role } from '../contracts/principal.ts';
+import { roles } from '../contracts/principal.ts';
 import { readPayload } from '../contracts/read-payload.ts';
 import { taskIdOf } from '../contracts/task.ts';
-import type { TenantConfig } from '../contracts/tenant.ts';
-import { openDatabase } from '../state/database.ts';
-import { createHome } from '../state/home.ts';
-import { openQueue } from '../state/open-queue.ts';
 import type { Queue } from '../state/queue.ts';
-import { openRuns, type Runs } from '../state/runs.ts';
-import { openSessions } from '../state/sessions.ts';
-import { openTenants, type Tenants } from '../state/tenants.ts';
-import { openUsage } from '../state/usage.ts';
 import { admit, type AdmitContext } from './admit.ts';
-import { admitResume } from './admit-resume.ts';
+import { acme, beta, main, newWorld, noon, principal, type World } from './fixtures/admit-world.ts';
 import { sharesOf } from './quota.ts';
-import { openTurns } from './turns.ts';
-
-const acme = parseTenantId('acme');
-const beta = parseTenantId('beta');
-const main = parseAgentId('main');
-const noon = Date.UTC(2026, 0, 1, 12);
-
-interface World extends AsyncDisposable {
-  readonly ctx: AdmitContext;
-  readonly queue: Queue;
-  readonly runs: Runs;
-  readonly tenants: Tenants;
-  readonly dir: string;
-  nowMs: number;
-}
-
-async function newWorld(config: Omit<TenantConfig, 'version'> = {}, change: Partial<AdmitContext> = {}): Promise<World> {
-  const home = createHome(fs.mkdtempSync(path.join(os.tmpdir(), 'admit-')));
-  const stack = new AsyncDisposableStack();
-  const database = stack.use(openDatabase(home.databaseFile));
-  const clock = { now: (): number => world.nowMs };
-  const queue = stack.use(await openQueue({ driver: 'sqlite', file: path.join(home.dir, 'queue.db'), clock }));
-  const tenants = openTenants(home);
-  await tenants.create(acme, { version: 1, ...config });
-  await tenants.create(beta);
-  const ctx: AdmitContext = {
-    clock,
-    log: silentLog,
-    tenants,
-    queue,
-    usage: openUsage({ database, home, clock }),
-    turns: openTurns(),
-    stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
-    redact: async (_tenant, text) => text.replaceAll('hunter2', '[hidden]'),
-    prepare: async (_tenant, agent) => {
-      if (agent !== main) throw new FixRequestError('worker.unknown-agent', `There is no agent in ${home.dir}.`);
-      return { policy: sha256('policy') };
-    },
-    projects: async () => [],
-    models: async () => ({ own: 'a/b', allowed: ['a/b', 'a/default', 'a/free'], hasPrice: async (model) => model === 'a/default' }),
-    ...change,
-  };
-  const world: World = {
-    ctx,
-    queue,
-    runs: openRuns(database),
-    tenants,
-    dir: home.dir,
-    nowMs: noon,
-    [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
-  };
-  return world;
-}
-
-function principal(tenant: TenantId = acme, given: readonly Role[] = ['submitter']): Principal {
-  return { kind: 'service', id: 'tok_1', tenant, roles: given };
-}
 
 function ask(change: Partial<RunRequest> = {}): RunRequest {
   return { agent: main, input: 'hello', door: 'http', ...change };
@@ -390,60 +324,6 @@ test('a failing list of runs refuses nothing, for the queue holds the run; a fai
   await assert.rejects(admit({ ...world.ctx, queue: failing }, principal(), ask()), { code: 'state.queue-failed' });
   assert.equal(world.runs.list().length, 0);
 });
-
-test('an answer puts its run back on the queue once, and another tenant cannot', async () => {
-  await using world = await newWorld({ quotas: { concurrentRuns: 0 } });
-  const row = { ...(await rowOfNewRun(world)), state: 'waiting' as const };
-  const approval = newApprovalId(noon);
-  const approver = principal(acme, ['approver']);
-
-  const first = await admitResume(world.ctx, approver, { run: row.id, approval });
-  const second = await admitResume(world.ctx, approver, { run: row.id, approval });
-  const theirs = await admitResume(world.ctx, principal(beta, ['admin']), { run: row.id, approval });
-  const byHand = await admitResume(world.ctx, approver, { run: row.id });
-  const unknown = await admitResume(world.ctx, principal(acme, ['admin']), { run: newRunId(noon) });
-
-  assert.deepEqual(
-    [first, second],
-    [
-      { outcome: 'admitted', run: row.id, session: row.session, isNew: true },
-      { outcome: 'admitted', run: row.id, session: row.session, isNew: false },
-    ],
-  );
-  assert.deepEqual(
-    [theirs, byHand, unknown].map((one) => one.outcome === 'refused' && one.code),
-    ['control.unknown-run', 'control.role-not-allowed', 'control.unknown-run'],
-  );
-  const [lease] = await world.queue.lease({ worker: 'w', leaseMs: 1000, max: 5 });
-  assert.deepEqual(readPayload(lease!.message), {
-    kind: 'resume',
-    run: row.id,
-    tenant: acme,
-    approval,
-    principal: { kind: 'service', id: 'tok_1' },
-  });
-});
-
-async function rowOfNewRun(world: World) {
-  const row = {
-    id: newRunId(noon),
-    session: newSessionId(noon),
-    tenant: acme,
-    agent: main,
-    state: 'waiting',
-    door: 'http',
-    model: '',
-    inputPreview: '',
-    reason: '',
-    createdMs: noon,
-    turns: 0,
-    toolCalls: 0,
-    inputTokens: 0,
-    outputTokens: 0,
-  } as const;
-  world.runs.insert(row);
-  return row;
-}
 
 test('a suspended tenant and one with a wrong file get no share of the workers', async () => {
   await using world = await newWorld({ weight: 3, quotas: { concurrentRuns: 4 } });

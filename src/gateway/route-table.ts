@@ -6,7 +6,7 @@ import { descriptionRoutes } from './routes/description-routes.ts';
 import { health, metrics, readiness } from './routes/health-routes.ts';
 import { listProjects } from './routes/project-routes.ts';
 import { followRun } from './routes/run-events.ts';
-import { listRuns, showRun, startRun, stopRun } from './routes/run-routes.ts';
+import { listRuns, resumeRun, showRun, startRun, stopRun } from './routes/run-routes.ts';
 import { queryLedger, verifyLedgerRoute } from './routes/ledger-routes.ts';
 import { createChatCompletion, listModels, showModel } from './routes/openai-routes.ts';
 import { listTasks, pauseQueue, queueStatus, requeueTasks, resumeQueue } from './routes/queue-routes.ts';
@@ -62,6 +62,7 @@ const runs = [
   listArtifacts,
   readArtifact,
   stopRun,
+  resumeRun,
   listSessions,
   showSession,
   listAgents,

@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startOpenAiServer, type ModelServer, type ServerTurn } from '../servers/openai-server.ts';
-import { journalOf, newInstallation, type Installation } from './installation.ts';
+import { journalOf, newInstallation, type Document, type Installation } from './installation.ts';
+import { serveHome } from './served.ts';
 
 const read = { name: 'fs_list', args: {} };
 const slow: ServerTurn = { text: 'a long answer that takes its time', eventDelayMs: 200 };
@@ -66,6 +67,43 @@ test('runs stop ends a run of another process, which is refused to a second one 
   assert.deepEqual([undo.code, undo.json['error'].code], [2, 'cli.run-busy']);
   assert.deepEqual([stop.code, stopped.code, stopped.json['state']], [0, 130, 'cancelled']);
   assert.deepEqual([late.code, late.json['error'].code], [2, 'cli.not-running']);
+});
+
+test('a served run that was stopped over HTTP goes on over HTTP from where it was, once however often that is asked for', async () => {
+  await using server = await startOpenAiServer({ turns: [{ toolCalls: [read] }, { ...slow, eventDelayMs: 1000 }, { text: 'done' }] });
+  using one = newInstallation({ openAi: server.baseUrl });
+  await using served = await serveHome(one);
+  const run = await served.post('work');
+  const act = async (what: string): Promise<readonly [number, string | undefined]> => {
+    const { status, json } = await served.ask('POST', `/api/v1/runs/${run}/${what}`);
+    return [status, json.code];
+  };
+
+  await untilAsked(server, 2);
+  const early = await act('resume');
+  await act('stop');
+  await served.reached(run, 'cancelled');
+  const wishes = await Promise.all([act('resume'), act('resume')]);
+  const ended = await served.reached(run, 'done', 'failed');
+  const late = await act('resume');
+  const queued = async (): Promise<Document> => (await served.ask('GET', '/api/v1/queue')).json.queues[0];
+  while ((await queued()).leased > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  const { json: tasks } = await served.ask('GET', '/api/v1/queue/tasks?state=done');
+
+  assert.deepEqual(
+    [early, late],
+    [
+      [409, 'gateway.run-goes-on'],
+      [409, 'control.not-resumable'],
+    ],
+  );
+  assert.ok(
+    wishes.some(([status]) => status === 202),
+    JSON.stringify(wishes),
+  );
+  assert.deepEqual([ended.state, ended.output.trim()], ['done', 'done']);
+  assert.equal(server.requests.length, 3);
+  assert.equal(tasks.tasks.length, 2);
 });
 
 test('each limit ends a run in its own way, with what was reached so far', async () => {

@@ -179,6 +179,29 @@ export const stopRun: Route = defineRoute({
   },
 });
 
+export const resumeRun: Route = defineRoute({
+  method: 'POST',
+  path: '/api/v1/runs/{run}/resume',
+  summary: 'Go on with a run that was stopped, was interrupted, failed or reached a limit, from where it was.',
+  scope: 'tenant',
+  roles: operators,
+  status: 202,
+  params,
+  answer: z.object({ run: runId, session: sessionId }),
+  handle: async (ctx, { principal, tenant, params: { run }, traceparent }) => {
+    const row = findRun(ctx, tenant, run);
+    const { run: shown, waiting } = describeRun(ctx, row);
+    if (shown.state === 'running' || shown.state === 'accepted' || waiting.length > 0) {
+      const code = 'gateway.run-goes-on';
+      const why =
+        waiting.length > 0 ? `waits for answers: ${waiting.join(', ')}. Answer them, and it goes on` : `is ${shown.state} already`;
+      throw new RequestRefusedError(409, code, `Run ${run} ${why}.`);
+    }
+    const { session } = admittedOr(await ctx.resume(principal, { run: row.id, traceparent }));
+    return json({ run, session });
+  },
+});
+
 function definedIn<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
