@@ -223,6 +223,8 @@ test('every answer that worked has the shape that the description gives it', asy
     }
     const parsed = route.answer.safeParse(answer.json);
     assert.ok(parsed.success, `${route.method} ${route.path}: ${JSON.stringify(parsed.error?.issues)}`);
+    // What the description does not have would be left out.
+    assert.deepEqual(parsed.data, answer.json, `${route.method} ${route.path}`);
     assert.equal(answer.status, route.status ?? 200);
   }
 });
