@@ -433,6 +433,17 @@ test('a repo that is reached through a link starts nothing, whoever may change t
   assert.ok(!JSON.stringify(answers).includes(root));
 });
 
+test('an input that the queue does not take is refused in words for who asks, and leaves nothing behind', async () => {
+  await using world = await newWorld();
+
+  const answer = await admit(world.ctx, principal(), ask({ input: 'x'.repeat(1024 * 1024), idempotencyKey: 'k' }));
+
+  assert.ok(answer.outcome === 'refused');
+  assert.deepEqual([answer.code, /task|payload|queue/.test(answer.message)], ['control.input-too-large', false]);
+  assert.deepEqual([await world.queue.counts(), world.runs.list({ tenant: acme })], [[], []]);
+  assert.equal(await codeOf(admit(world.ctx, principal(), ask({ input: 'x', idempotencyKey: 'k' }))), 'admitted');
+});
+
 test('a single project, lane, model or run is told as one', async () => {
   const lane = { lane: 'infra', rateLimits: { runsPerMinute: 1 } };
   await using world = await newWorld({}, { projects: async () => [{ ...shop(os.tmpdir()), lanes: [lane] }] });

@@ -7,7 +7,7 @@ import type { Principal } from '../contracts/principal.ts';
 import { readPayload } from '../contracts/read-payload.ts';
 import { taskIdOf } from '../contracts/task.ts';
 import { traceIdOf } from '../contracts/trace.ts';
-import type { Queue, TaskFacts } from '../state/queue.ts';
+import type { PutOutcome, PutTask, Queue, TaskFacts } from '../state/queue.ts';
 import { acceptedRow, type RunRow, type Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
 import type { Tenant, Tenants } from '../state/tenants.ts';
@@ -161,8 +161,9 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
   const item = itemOf(request, { principal, nowMs, usdLeft: spent.limit - spent.used, place });
   const later = request.notBeforeMs === undefined ? {} : { notBeforeMs: request.notBeforeMs };
   const payload = { kind: 'start', item, request: hashOf(request), policy, ...later } as const;
-  const [outcome] = await ctx.queue.put([taskOf(payload, { request, key, maxDeliveries: ctx.maxDeliveries })]);
-  if (outcome?.isNew === false) {
+  const outcome = await putTask(ctx, taskOf(payload, { request, key, maxDeliveries: ctx.maxDeliveries }));
+  if (outcome === undefined) return tooLarge();
+  if (!outcome.isNew) {
     const first = await ctx.queue.get(tenant.id, outcome.taskId);
     if (first !== undefined) return answerKnown(first, request);
   }
@@ -170,6 +171,23 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
   const names = { tenant_id: tenant.id, run_id: item.runId, swarm_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id };
   ctx.log.info('run admitted', { ...names, trace_id: traceIdOf(request.traceparent) });
   return { outcome: 'admitted', run: item.runId, session: item.sessionId, isNew: true };
+}
+
+/** Undefined when it is larger than the queue takes. */
+async function putTask(ctx: Pick<AdmitContext, 'queue'>, task: PutTask): Promise<PutOutcome | undefined> {
+  try {
+    return (await ctx.queue.put([task]))[0];
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === 'state.task-too-large') return undefined;
+    throw error;
+  }
+}
+
+function tooLarge(): Refused {
+  return refused(
+    'control.input-too-large',
+    'The input, with what comes along with it, is longer than the 1 MiB that a run may be asked for with. Shorten it, or put it into a file that the agent may read.',
+  );
 }
 
 /** The place may have been taken by the same key a moment ago. */

@@ -32,6 +32,7 @@ const statusOfCode: Readonly<Record<string, number>> = {
   'control.unknown-session': 404,
   'control.unknown-run': 404,
   'control.bad-key': 400,
+  'control.input-too-large': 413,
   'control.key-reused': 422,
   'control.over-quota': 429,
 };

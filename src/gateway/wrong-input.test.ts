@@ -95,6 +95,11 @@ const wrongs: Readonly<Record<string, Wrong>> = {
   'a job of another tenant': inJob({ tenant: 'beta' }, /: tenant is not a known field; allowed here: id, agent, workflow,/),
   'a job at two times': inJob({ when: { every: '1h', cron: '* * * * *' } }, /: when must have exactly one of cron, at and every/),
   'a job that tells a file outside': inJob({ notify: { file: '../../x' } }, /: notify\.file must be a plain path/),
+  'a pause for no reason': {
+    ...inRun({}, /: reason must have at least 1 character\. /),
+    target: '/api/v1/schedules/j/pause',
+    options: { body: { reason: '' } },
+  },
   'a job in a mode that is none': inJob({ mode: 'x' }, /: mode must be "isolated" or "main"\. /),
   'a workflow that is not there': unknown('/api/v1/workflows/nope/run', /no workflow "nope"/, { method: 'POST', options: { body: {} } }),
   'a workflow outside': unknown('/api/v1/workflows/..%2Fx/run', /no workflow "\.\.\/x"/, { method: 'POST', options: { body: {} } }),
@@ -198,26 +203,73 @@ test('a refusal of another room that names a place of this machine is told witho
   );
 });
 
-test('headers that are too large, stand twice or cannot be read are refused before anything is done', async (t) => {
+const host = (world: GatewayWorld): string => `Host: 127.0.0.1:${world.port}\r\n`;
+const chunks = '2\r\n{}\r\n0\r\n\r\n';
+
+/** Headers beside the usual ones, or the bytes of all of it. */
+const framings: Readonly<
+  Record<string, { readonly headers?: string; readonly bytes?: (world: GatewayWorld) => string; readonly says: RegExp }>
+> = {
+  'headers larger than the server takes': {
+    headers: `Idempotency-Key: ${'k'.repeat(20_000)}\r\n`,
+    says: / 431 .*The headers are larger than 16 KiB\. Send less\./s,
+  },
+  'a key twice': { headers: 'Idempotency-Key: a\r\nIdempotency-Key: a\r\n', says: / 400 .*The header idempotency-key stands there twice/s },
+  'a tenant twice': { headers: 'X-Tenant-ID: default\r\nX-Tenant-Id: beta\r\n', says: / 400 .*The header x-tenant-id stands there twice/s },
+  'NUL in a header': { headers: 'Idempotency-Key: a\u0000b\r\n', says: / 400 .*cannot be read as a request/s },
+  'another type of body': { headers: 'Content-Type: text/plain\r\n', says: / 400 .*The header content-type stands there twice/s },
+  'a packed body': { headers: 'Content-Encoding: gzip\r\n', says: / 415 .*nothing is unpacked here/s },
+  'a header named after what every object has': { headers: 'constructor: x\r\n__proto__: y\r\n', says: / 202 / },
+  'an expectation': {
+    headers: 'Expect: a-reply-by-fax\r\n',
+    says: / 417 .*The header Expect asks for something that is not done here\. Leave it out\./s,
+  },
+  'a body in another character set': {
+    bytes: (world) => `POST ${run} HTTP/1.1\r\n${host(world)}Content-Type: application/json; charset=utf-16\r\nContent-Length: 2\r\n\r\n{}`,
+    says: / 415 .*read as UTF-8/s,
+  },
+  'two codings of a body': {
+    bytes: (world) => `POST ${run} HTTP/1.1\r\n${host(world)}Transfer-Encoding: gzip, chunked\r\n\r\n${chunks}`,
+    says: / 501 .*in no other coding\. Leave Transfer-Encoding out\./s,
+  },
+  'no server named': { bytes: () => 'GET /healthz HTTP/1.1\r\n\r\n', says: / 400 .*has no Host header/s },
+  'an older protocol without headers': { bytes: () => 'GET /\r\n\r\n', says: / 400 .*has no Host header/s },
+  'another protocol': { bytes: () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', says: / 400 .*cannot be read as a request/s },
+  'a part of the path that is too long': {
+    bytes: (world) => `GET ${run}/${'x'.repeat(600)} HTTP/1.1\r\n${host(world)}\r\n`,
+    says: / 414 .*A part of the path is longer than any name or id/s,
+  },
+};
+
+test('what is framed or sent in ways that two readers could read differently is refused with a sentence', async (t) => {
   const world = await worldOfMistakes(t);
-  const token = world.token('submitter');
-  const head = `POST ${run} HTTP/1.1\r\nHost: 127.0.0.1:${world.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`;
   const body = JSON.stringify(runBody);
-  const send = async (headers: string): Promise<string> =>
-    await sendRaw(world.port, `${head}${headers}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+  const head = `POST ${run} HTTP/1.1\r\n${host(world)}Authorization: Bearer ${world.token('submitter')}\r\nContent-Type: application/json\r\n`;
+  const plain = (headers: string): string => `${head}${headers}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
 
-  const answers = await Promise.all([
-    send(`Idempotency-Key: ${'k'.repeat(20_000)}\r\n`),
-    send('Idempotency-Key: a\r\nIdempotency-Key: a\r\n'),
-    send('X-Tenant-ID: default\r\nX-Tenant-Id: beta\r\n'),
-    send('Idempotency-Key: a\u0000b\r\n'),
-    send('Content-Type: text/plain\r\n'),
-  ]);
+  for (const [what, { headers = '', bytes, says }] of Object.entries(framings)) {
+    const answer = await sendRaw(world.port, bytes?.(world) ?? plain(headers));
+    assert.match(answer, says, what);
+    assert.match(answer, /\r\ncontent-security-policy: default-src 'none'/i, what);
+    if (!says.source.includes('202'))
+      assert.match(answer, /"code":"gateway\.[a-z0-9-]+","remedy":"fix-request","requestId":"[^"]{36}"\}$/, what);
+  }
 
-  assert.deepEqual(
-    answers.map((text) => Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1])),
-    [431, 400, 400, 400, 400],
-  );
-  assert.match(answers[1], /The header idempotency-key stands there twice\. Send it once\./);
-  assert.deepEqual(world.admitted, []);
+  assert.equal(world.admitted.length, 1);
+});
+
+test('usual spellings of a body’s type and framing are taken', async (t) => {
+  const world = await openWorld(t);
+  const token = world.token('submitter');
+
+  for (const type of [
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'APPLICATION/JSON; charset=UTF-8',
+  ])
+    assert.equal((await world.ask('POST', run, { token, body: runBody, headers: { 'content-type': type } })).status, 202, type);
+  const chunked = `POST ${run} HTTP/1.1\r\n${host(world)}Authorization: Bearer ${token}\r\nContent-Type: application/json\r\nTransfer-Encoding: Chunked\r\n\r\n`;
+  const body = JSON.stringify(runBody);
+  assert.match(await sendRaw(world.port, `${chunked}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`), /^HTTP\/1\.1 202 /);
 });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../contracts/principal.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
@@ -8,11 +7,14 @@ import { RequestRefusedError } from '../request-refused-error.ts';
 import type { Route } from '../route.ts';
 import { parseStrictJson } from '../strict-json.ts';
 import { answerCall, defaultIdleMs, type Facts } from './answer-call.ts';
-import { checkSingleHeaders, checkSource, type AllowedHosts } from './check-source.ts';
+import { answerBrokenRequest, refuseExpectation } from './broken-request.ts';
+import { checkHeaders } from './check-headers.ts';
+import { checkSource, type AllowedHosts } from './check-source.ts';
 import { openIdentify } from './identify.ts';
 import { openInFlight, type InFlight } from './in-flight.ts';
 import { openOnce } from './once.ts';
 import { openAiErrorBody, problemBody, problemOf } from './problem.ts';
+import { safeHeaders } from './safe-headers.ts';
 
 export interface AppOptions {
   readonly routes: readonly Route[];
@@ -23,17 +25,6 @@ export interface AppOptions {
 }
 
 export const maxBodyBytes = 1024 * 1024;
-
-/** Pages come from here and load nothing from anywhere else; what is not a page is never shown as one. */
-const safeHeaders = {
-  'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-} as const;
 
 /** Facts of the requests that are being answered. */
 type Requests = WeakMap<FastifyRequest, Facts>;
@@ -48,6 +39,7 @@ export async function buildApp(ctx: GatewayContext, options: AppOptions): Promis
     // A target that cannot be decoded reaches no route and none of the hooks.
     frameworkErrors: (thrown, request, reply) => refuse(ctx, { thrown, request, reply }, requests.get(request)),
   });
+  app.server.on('checkExpectation', refuseExpectation);
   app.server.maxConnections = ctx.limits?.maxConnections ?? 8192;
   acceptOnlyJson(app);
   const inFlight = openInFlight(ctx.limits?.maxConnections ?? 8192);
@@ -87,7 +79,7 @@ function addHooks(ctx: GatewayContext, app: FastifyInstance, { requests, hosts, 
     const facts = factsOf(ctx, request);
     requests.set(request, facts);
     void reply.headers({ ...safeHeaders, 'x-request-id': facts.requestId });
-    checkSingleHeaders(request.raw.rawHeaders);
+    checkHeaders(request.raw.rawHeaders);
     checkSource(hosts(), request);
     const route = routeOf(request.routeOptions.config);
     if (route === undefined) return;
@@ -132,7 +124,8 @@ function serverOptions({ limits = {} }: GatewayContext): object {
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
       maxHeaderSize: 16 * 1024,
-      requireHostHeader: true,
+      // Refused with a sentence by checkSource.
+      requireHostHeader: false,
       noDelay: true,
     },
   };
@@ -219,19 +212,4 @@ function account(
     code: facts?.problem,
   };
   ctx.log[isQuiet ? 'debug' : 'info']('request', fields);
-}
-
-/** What cannot even be read as a request: nothing of it is repeated. */
-function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

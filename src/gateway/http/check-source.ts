@@ -36,6 +36,10 @@ export function checkSource(
   // A target may bear a name of its own, which then counts for other readers of the request. Source: RFC 9112, 3.2.2.
   const named = [headers['host'], ...(url.startsWith('/') || url === '*' ? [] : [/^\w+:\/\/([^/?#]*)/.exec(url)?.[1]])];
   const wrong = named.findIndex((host) => typeof host !== 'string' || !hosts.has(host));
+  if (named[0] === undefined) {
+    const code = 'gateway.no-host';
+    throw new RequestRefusedError(400, code, 'The request has no Host header, and it must name this server. Send it.');
+  }
   if (wrong !== -1) {
     const shown = JSON.stringify(String(named[wrong]).slice(0, 80));
     const code = 'gateway.unknown-host';
@@ -54,28 +58,3 @@ function foreign(header: string, value: string | readonly string[]): RequestRefu
   const message = `A page of another origin may not use this server, and ${header} says ${JSON.stringify(String(value).slice(0, 80))}. Call it from a program, or from its own pages.`;
   return new RequestRefusedError(403, code, message);
 }
-
-/** Headers that decide something must stand once: of two readers, each could believe another one. */
-export function checkSingleHeaders(raw: readonly string[]): void {
-  const seen = new Set<string>();
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = (raw[at] ?? '').toLowerCase();
-    if (!single.has(name)) continue;
-    const code = 'gateway.repeated-header';
-    if (seen.has(name)) throw new RequestRefusedError(400, code, `The header ${name} stands there twice. Send it once.`);
-    seen.add(name);
-  }
-}
-
-const single: ReadonlySet<string> = new Set([
-  'authorization',
-  'content-length',
-  'content-type',
-  'host',
-  'idempotency-key',
-  'last-event-id',
-  'origin',
-  'traceparent',
-  'x-clawhold-session',
-  'x-tenant-id',
-]);

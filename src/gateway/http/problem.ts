@@ -20,13 +20,18 @@ const titles: Readonly<Record<number, string>> = {
   401: 'Who are you?',
   403: 'Not allowed',
   404: 'Not found',
+  408: 'Too slow',
   409: 'Conflict',
   413: 'Too large',
+  414: 'Too long',
   415: 'Unsupported media type',
+  417: 'Not done here',
   421: 'Wrong host',
   422: 'Cannot be done',
   429: 'Too many',
+  431: 'Too large',
   500: 'Internal error',
+  501: 'Not done here',
   503: 'Not available',
 };
 
@@ -79,7 +84,9 @@ function ofFramework(thrown: unknown): Problem | undefined {
       ? ['gateway.too-large', 'The body is larger than 1 MiB. Send less.']
       : status === 415
         ? ['gateway.not-json', 'The body is not JSON. Send it with "Content-Type: application/json".']
-        : ['gateway.bad-request', 'The request cannot be read. Correct its URL, headers and length.'];
+        : status === 414
+          ? ['gateway.too-long', 'A part of the path is longer than any name or id can be. Correct it.']
+          : ['gateway.bad-request', 'The request cannot be read. Correct its URL, headers and length.'];
   return { status, code, remedy: 'fix-request', detail, headers: {}, more: {}, isOurs: false };
 }
 

@@ -116,7 +116,7 @@ export const pauseSchedule: Route = defineRoute({
   scope: 'tenant',
   roles: operators,
   params,
-  body: z.strictObject({ reason: z.optional(z.string().check(z.maxLength(500))) }),
+  body: z.strictObject({ reason: z.optional(z.string().check(z.minLength(1), z.maxLength(500))) }),
   answer: z.object({ schedule: view }),
   handle: async (ctx, call) => {
     const { tenant, id } = find(ctx, call);
