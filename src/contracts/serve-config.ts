@@ -71,11 +71,19 @@ function webhooks() {
           /** Default 10. */
           perMinute: z.optional(whole),
           message: z.optional(z.string()),
+          /** A project of the tenant and one of its lanes: the agent works in the project's repo. Both or neither. */
+          project: z.optional(name),
+          lane: z.optional(name),
         })
         .check(
           z.refine(
             ({ agent, workflow }) => (agent === undefined) !== (workflow === undefined),
             'must have exactly one of agent and workflow',
+          ),
+          z.refine(({ project, lane }) => (project === undefined) === (lane === undefined), 'must have project and lane, or neither'),
+          z.refine(
+            ({ workflow, project }) => workflow === undefined || project === undefined,
+            'must have no project beside a workflow, whose steps name theirs',
           ),
         ),
     ),

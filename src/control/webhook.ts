@@ -168,7 +168,7 @@ async function start(ctx: WebhookContext, call: WebhookCall, { tenant, trigger, 
     return await beginWorkflow(ctx, { call, id, start: { ...words, tenant, name: trigger.workflow, principal, key } });
   const admission = await asked(ctx, {
     principal: { ...principal, tenant, roles: ['submitter'] },
-    request: { agent: parseAgentId(trigger.agent ?? ''), ...words, idempotencyKey: key },
+    request: { agent: parseAgentId(trigger.agent ?? ''), ...words, ...placeOf(trigger), idempotencyKey: key },
   });
   if (admission === undefined || admission.outcome === 'refused') {
     ctx.log.warn(`the run of webhook ${name} was refused: ${admission?.message ?? 'it could not be asked for'}`, {
@@ -179,6 +179,10 @@ async function start(ctx: WebhookContext, call: WebhookCall, { tenant, trigger, 
   }
   ctx.calls.admitted(name, id, admission.run);
   return { outcome: 'accepted', run: admission.run, session: admission.session };
+}
+
+function placeOf({ project, lane }: WebhookTriggers[string]): Pick<RunRequest, 'project' | 'lane'> {
+  return { ...(project === undefined ? {} : { project }), ...(lane === undefined ? {} : { lane }) };
 }
 
 async function beginWorkflow(

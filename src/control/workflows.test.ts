@@ -83,6 +83,38 @@ test('a workflow stops when a step fails, and says which', async () => {
   assert.deepEqual([passage?.state, passage?.reason], ['failed', 'step 2 (checker) ended as failed: it is failed']);
 });
 
+test('a step waits while its tenant is over a quota or its lane over its rate, works for the project that it names, and stops for a lane that is not listed', async () => {
+  await using world = await openWorld();
+  const codes = ['control.over-quota', 'control.over-rate', undefined, 'control.lane-not-allowed'];
+  const patient = world.another({
+    admit: async (principal, request) => {
+      const code = codes.shift();
+      return code === undefined ? await world.ctx.admit(principal, request) : { outcome: 'refused', code, message: 'No.' };
+    },
+  });
+  const steps = 'steps:\n  - { agent: writer, message: Go., project: shop, lane: infra }\n  - { agent: writer, message: Go. }\n';
+  write(world, 'release', `version: 1\n${steps}`);
+  const { id } = await startWorkflow(contextOf(world), { tenant, name: 'release', principal: ann, door: 'cli', input: '', key: 'k' });
+  const stateAfter = async (): Promise<unknown> => {
+    await patient.tick();
+    const row = openWorkflows(world.database).get(tenant, id);
+    return [row?.state, row?.run !== undefined];
+  };
+
+  const states = [await stateAfter(), await stateAfter(), await stateAfter()];
+  const [first] = world.admitted;
+  world.end(first!.run, 'done', 'x');
+  const last = await stateAfter();
+
+  assert.deepEqual(states, [
+    ['running', false],
+    ['running', false],
+    ['running', true],
+  ]);
+  assert.deepEqual([first?.request.project, first?.request.lane], ['shop', 'infra']);
+  assert.deepEqual(last, ['failed', false]);
+});
+
 test('a passage goes on after a crash with the definition of its start, and no step runs twice', async () => {
   await using world = await openWorld();
   write(world, 'release', release);

@@ -159,13 +159,18 @@ async function askForStep(ctx: AdvanceContext, row: WorkflowRow): Promise<void> 
         input: step.message.replaceAll(inputMark, () => row.input),
         ...(untrusted.length === 0 ? {} : { untrusted }),
         door: row.door,
+        ...(step.project === undefined ? {} : { project: step.project }),
+        ...(step.lane === undefined ? {} : { lane: step.lane }),
         idempotencyKey: `workflow:${row.id}:${row.step}`,
       },
     ),
   );
   if (admission.outcome === 'admitted') ctx.workflows.move(row, { ...row, run: admission.run });
-  else if (admission.code !== 'control.over-quota') fail(ctx, row, `was refused: ${admission.message}`);
+  else if (!passing.has(admission.code)) fail(ctx, row, `was refused: ${admission.message}`);
 }
+
+/** Refusals that pass by themselves: the step waits. */
+const passing: ReadonlySet<string> = new Set(['control.over-quota', 'control.over-rate']);
 
 async function orRefused({ log }: AdvanceContext, { tenant, id }: WorkflowRow, asked: Promise<Admission>): Promise<Admission> {
   try {

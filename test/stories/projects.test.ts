@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -165,6 +166,52 @@ test('a schedule by hand or in agent.yaml works for a project, and one for a lan
   assert.equal(added.code, 0, added.stderr);
   assert.deepEqual([overHttp.status, overHttp.json.code], [403, 'control.lane-not-allowed']);
   assert.deepEqual([...doors].toSorted(), ['schedule:daily', 'schedule:main']);
+});
+
+test('a webhook, a step of a workflow and a client of the OpenAI door work for a project, and for no lane that is not listed', async () => {
+  await using model = await startOpenAiServer({ respond: () => ({ text: 'done' }) });
+  const key = 'the shared key of this story'; // not-a-secret: made up for this test
+  const trigger = (lane: string): string => `{ agent: main, secret: HOOK_KEY, project: shop, lane: ${lane} }`;
+  using one = newInstallation({
+    openAi: model.baseUrl,
+    clawholdYaml: `model: test/model\nserve: { webhooks: { triggers: { build: ${trigger('content')}, wrong: ${trigger('browser')} } } }\n`,
+    env: { HOOK_KEY: key },
+  });
+  prepare(one);
+  const steps = 'steps:\n  - { agent: main, message: One., project: shop, lane: content }\n  - { agent: main, message: Two. }\n';
+  one.write('.clawhold/tenants/default/workflows/two.yaml', `version: 1\n${steps}`);
+  one.write('.clawhold/tenants/default/workflows/half.yaml', 'version: 1\nsteps: [{ agent: main, message: One., project: shop }]\n');
+  await using served = await serveHome(one);
+  const hook = async (name: string): Promise<number> => {
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const sign = `sha256=${createHmac('sha256', key).update(`${timestamp}.${name}`).digest('hex')}`;
+    const headers = { 'x-clawhold-timestamp': timestamp, 'x-clawhold-signature': sign };
+    return (await fetch(`${served.url}/hooks/${name}`, { method: 'POST', headers, body: name })).status;
+  };
+  const chat = async (lane: string): Promise<number> =>
+    (
+      await served.ask(
+        'POST',
+        '/v1/chat/completions',
+        { model: 'agent/main', messages: [{ role: 'user', content: 'hello' }] },
+        { 'x-clawhold-project': 'shop', 'x-clawhold-lane': lane },
+      )
+    ).status;
+
+  const statuses = [await hook('build'), await hook('wrong'), await chat('content'), await chat('browser')];
+  const passage = await served.ask('POST', '/api/v1/workflows/two/run', {});
+  const half = await served.ask('POST', '/api/v1/workflows/half/run', {});
+  let state = 'running';
+  while (state === 'running') state = (await served.ask('GET', `/api/v1/passages/${passage.json.passage.id}`)).json.passage.state;
+  const { runs } = (await served.ask('GET', '/api/v1/runs')).json;
+  while (runs.length > 0) if ((await served.reached(runs.pop().id, 'done', 'failed')).state !== 'done') assert.fail('a run failed');
+
+  assert.deepEqual([...statuses, half.status, half.json.code], [202, 503, 200, 403, 409, 'gateway.workflow-invalid']);
+  assert.equal(state, 'done');
+  assert.deepEqual(
+    (await startsOf(one)).map(({ project, lane }) => [project, lane]),
+    [...Array.from({ length: 3 }, () => ['shop', 'content']), [undefined, undefined]],
+  );
 });
 
 test('projects are listed, shown and validated, and a tenant’s file that widens is told with both lines', async () => {

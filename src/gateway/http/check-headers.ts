@@ -67,6 +67,8 @@ const single: ReadonlySet<string> = new Set([
   'origin',
   'traceparent',
   'transfer-encoding',
+  'x-clawhold-lane',
+  'x-clawhold-project',
   'x-clawhold-session',
   'x-tenant-id',
 ]);

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { RunRequest } from '../../contracts/admission.ts';
 import type { AgentId } from '../../contracts/ids.ts';
 import type { UntrustedPart } from '../../contracts/run.ts';
 import { hashJson } from '../../contracts/json.ts';
@@ -82,9 +83,14 @@ function unsupported(sentence: string): RequestRefusedError {
   return new RequestRefusedError(400, code, sentence);
 }
 
-/** The name of a conversation up to some message, for who sends all of it with every request. */
-export function conversationKey(agent: AgentId, messages: readonly ChatMessage[]): string {
-  return `chat:${hashJson([agent, ...messages.map((message) => [message.role, message.text.trim()])])}`;
+/** The name of a conversation up to some message, for who sends all of it with every request: for each project another. */
+export function conversationKey(
+  agent: AgentId,
+  messages: readonly ChatMessage[],
+  { project, lane }: Pick<RunRequest, 'project' | 'lane'> = {},
+): string {
+  const place = project === undefined ? [] : [[project, lane ?? '']];
+  return `chat:${hashJson([agent, ...place, ...messages.map((message) => [message.role, message.text.trim()])])}`;
 }
 
 const maxQuoted = 64;

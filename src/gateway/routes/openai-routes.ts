@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { RunRequest } from '../../contracts/admission.ts';
 import { sha256 } from '../../contracts/json.ts';
 import type { SessionId } from '../../contracts/ids.ts';
 import type { AnswerKey } from '../../state/kept-answers.ts';
@@ -51,7 +52,8 @@ function modelOf(agent: string, tenant: string): z.output<typeof model> {
 export const createChatCompletion: Route = defineRoute({
   method: 'POST',
   path: '/v1/chat/completions',
-  summary: "Run an agent and answer in OpenAI's form, whole or as a stream. `X-Clawhold-Session` names the session to go on in.",
+  summary:
+    "Run an agent and answer in OpenAI's form, whole or as a stream. `X-Clawhold-Session` names the session to go on in, `X-Clawhold-Project` and `X-Clawhold-Lane` the project that it works for.",
   scope: 'tenant',
   roles: submitters,
   isOpenAi: true,
@@ -76,6 +78,7 @@ type ChatCall = Call<unknown, unknown, ChatRequest>;
 
 async function startChat(ctx: GatewayContext, call: ChatCall, conversation: Conversation): Promise<ChatRun> {
   const { agent } = conversation;
+  const place = placeOf(call);
   const known = sessionOf(call) ?? rememberedSession(ctx, call, conversation);
   const { input, untrusted } = inputOf(conversation, known !== undefined);
   const { run, session } = admittedOr(
@@ -83,6 +86,7 @@ async function startChat(ctx: GatewayContext, call: ChatCall, conversation: Conv
       agent,
       input,
       ...(untrusted.length === 0 ? {} : { untrusted }),
+      ...place,
       door: 'http',
       traceparent: call.traceparent,
       ...(known === undefined ? {} : { session: known }),
@@ -99,10 +103,16 @@ function sessionOf({ headers }: ChatCall): SessionId | undefined {
   throw unknownThing('session', String(named));
 }
 
+/** Of all requests of a client that works for one project: its headers are set once. */
+function placeOf({ headers }: ChatCall): Pick<RunRequest, 'project' | 'lane'> {
+  const [project, lane] = [headers['x-clawhold-project'], headers['x-clawhold-lane']];
+  return { ...(project === undefined ? {} : { project: String(project) }), ...(lane === undefined ? {} : { lane: String(lane) }) };
+}
+
 /** The session in which exactly these messages were said, by this principal. */
 function rememberedSession(ctx: GatewayContext, call: ChatCall, { agent, earlier }: Conversation): SessionId | undefined {
   if (earlier.length === 0) return undefined;
-  const kept = ctx.kept.get(keyOf(call, conversationKey(agent, earlier)), call.nowMs - rememberedMs);
+  const kept = ctx.kept.get(keyOf(call, conversationKey(agent, earlier, placeOf(call))), call.nowMs - rememberedMs);
   return kept?.answer as SessionId | undefined;
 }
 
@@ -115,7 +125,7 @@ interface Said {
 /** The client will send all of it again with its next question: then the session goes on, with what is trusted in it and what is not. */
 function rememberConversation(ctx: GatewayContext, call: ChatCall, { conversation, chat, said }: Said): void {
   const { agent, earlier, asked } = conversation;
-  const key = conversationKey(agent, [...earlier, ...asked, { role: 'assistant', text: said }]);
+  const key = conversationKey(agent, [...earlier, ...asked, { role: 'assistant', text: said }], placeOf(call));
   const nowMs = ctx.clock.now();
   ctx.kept.put(keyOf(call, key), { request: sha256(key), answer: chat.session, keptMs: nowMs }, nowMs - rememberedMs);
 }
