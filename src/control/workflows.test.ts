@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { RetryableError } from '../contracts/errors.ts';
+import { type FixRequestError, RetryableError } from '../contracts/errors.ts';
 import { openWebhookCalls } from '../state/webhook-calls.ts';
 import { openWorkflows } from '../state/workflows.ts';
 import { addJob } from './change-jobs.ts';
@@ -223,6 +223,14 @@ test('a workflow is a plain file of its tenant: no path, no link, no other shape
   assert.deepEqual(listWorkflows(world.home, tenant), ['linked', 'release', 'wrong']);
   assert.equal((await readWorkflow(world.home, tenant, 'release')).steps.length, 3);
   for (const name of ['../workflows/release', 'linked', 'nope', ''])
-    await assert.rejects(readWorkflow(world.home, tenant, name), { code: 'control.unknown-workflow' }, name);
+    await assert.rejects(
+      readWorkflow(world.home, tenant, name),
+      (error: FixRequestError) => error.code === 'control.unknown-workflow' && !error.message.includes(world.root),
+      name,
+    );
+  await assert.rejects(
+    readWorkflow(world.home, tenant, 'linked'),
+    /workflows\/linked\.yaml is a link or a folder and no file of its own\./,
+  );
   await assert.rejects(readWorkflow(world.home, tenant, 'wrong'), { code: 'config.invalid' });
 });

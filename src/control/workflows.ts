@@ -53,11 +53,16 @@ export function listWorkflows(home: Home, tenant: TenantId): string[] {
 export async function readWorkflow(home: Home, tenant: TenantId, name: string): Promise<WorkflowFile> {
   const file = path.join(folderOf(home, tenant), `${name}.yaml`);
   const shown = path.relative(home.dir, file);
-  const isFile = nameShape.test(name) && fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() === true;
-  const read = isFile ? await readYamlFile(file, workflowFile, { name: shown }) : undefined;
+  const found = nameShape.test(name) ? fs.lstatSync(file, { throwIfNoEntry: false }) : undefined;
+  const read = found?.isFile() === true ? await readYamlFile(file, workflowFile, { name: shown }) : undefined;
   if (read !== undefined) return read.value;
-  const names = listWorkflows(home, tenant).filter((one) => one !== name);
-  const known = names.length === 0 ? `There is none yet: write ${shown}.` : `Use one of these: ${names.join(', ')}.`;
+  if (found?.isFile() === false)
+    throw new FixRequestError(
+      'control.unknown-workflow',
+      `${shown} is a link or a folder and no file of its own. Put the file itself there.`,
+    );
+  const names = listWorkflows(home, tenant);
+  const known = names.length === 0 ? `There is none yet: write one into ${path.dirname(shown)}.` : `Use one of these: ${names.join(', ')}.`;
   throw new FixRequestError('control.unknown-workflow', `There is no workflow ${JSON.stringify(name)}. ${known}`);
 }
 

@@ -6,7 +6,7 @@ import type { LedgerFilter, LedgerRecord } from '../../governance/query-ledger.t
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
 import { defineRoute, json, readers, type Route } from '../route.ts';
-import { count, defaultPage, moment, name, pageLimit, runId } from './shapes.ts';
+import { count, defaultPage, moment, name, notNext, pageLimit, runId } from './shapes.ts';
 
 const record = z.object({ stream: z.string(), seq: count, hash: z.string(), event: z.looseObject({ type: z.string(), at: z.string() }) });
 
@@ -26,7 +26,7 @@ export const queryLedger: Route = defineRoute({
     since: z.optional(moment),
     until: z.optional(moment),
     /** `next` of the page before. */
-    cursor: z.optional(z.string().check(z.maxLength(4096), z.regex(cursorShape, 'must be the "next" of the page before'))),
+    cursor: z.optional(z.string().check(z.maxLength(4096), z.regex(cursorShape, notNext))),
     limit: pageLimit,
   }),
   answer: z.object({ records: z.array(record), next: z.nullable(z.string()), isComplete: z.boolean() }),

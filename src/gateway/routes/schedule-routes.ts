@@ -12,7 +12,7 @@ import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, lastStep, operators, readers, type Call, type Reply, type Route } from '../route.ts';
 import { findAgent } from './find-agent.ts';
 import { findWorkflow } from './workflow-routes.ts';
-import { count, defaultPage, name, namedPage, nextCursor, pageByName, pageLimit, pageOf, runId } from './shapes.ts';
+import { count, defaultPage, name, namedPage, nextCursor, notNext, pageByName, pageLimit, pageOf, runId } from './shapes.ts';
 
 const firing = z.object({
   job: name,
@@ -56,7 +56,7 @@ export const showSchedule: Route = defineRoute({
   scope: 'tenant',
   roles: readers,
   params,
-  query: z.strictObject({ cursor: z.optional(z.string().check(z.regex(/^\d{1,15}-[01]$/))), limit: pageLimit }),
+  query: z.strictObject({ cursor: z.optional(z.string().check(z.regex(/^\d{1,15}-[01]$/, notNext))), limit: pageLimit }),
   answer: z.object({ schedule: view, history: z.array(firing), next: nextCursor }),
   handle: (ctx, call) => {
     const row = find(ctx, call);

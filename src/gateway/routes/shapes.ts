@@ -14,6 +14,8 @@ export const name = z
   .check(z.regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a lower-case letter, then lower-case letters, digits or hyphens'));
 export const count = z.int().check(z.nonnegative());
 export const timeMs = z.int();
+/** Of a cursor that is none. */
+export const notNext = 'must be the "next" of the page before';
 /** `cursor` of the next page; null: there is none. */
 export const nextCursor = z.nullable(z.string());
 

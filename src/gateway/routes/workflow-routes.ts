@@ -10,7 +10,7 @@ import { defineRoute, json, readers, submitters, type Call, type Route } from '.
 import { defaultPage, name, namedPage, nextCursor, pageByName, pageLimit, pageOf } from './shapes.ts';
 
 const workflow = z.object({ name, agents: z.array(name), description: z.string(), isValid: z.boolean() });
-const passageId = z.string().check(z.regex(/^wfl_[0-9a-f]{26}$/));
+const passageId = z.string().check(z.regex(/^wfl_[0-9a-f]{26}$/, 'must be wfl_ and 26 digits or letters from a to f'));
 const passage = z.object({
   id: z.string(),
   workflow: name,
