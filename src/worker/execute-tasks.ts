@@ -5,6 +5,7 @@ import { reasonOf } from '../contracts/errors.ts';
 import type { RunId, TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Metrics } from '../contracts/metrics.ts';
+import type { RunItem } from '../contracts/run.ts';
 import type { Tracer } from '../contracts/trace.ts';
 import type { RunEvent } from '../agent/run-events.ts';
 import type { Lease, Queue, QueueScope } from '../state/queue.ts';
@@ -29,6 +30,8 @@ export interface ExecutorContext {
   readonly workerOf: (tenant: TenantId) => Promise<WorkerContext>;
   /** Asked every few seconds for what is at work: what a tenant that was suspended has here is given back. Default: it may. */
   readonly mayWork?: (tenant: TenantId) => boolean;
+  /** Asked when a run that waited on the queue begins. @throws ClawholdError when it may not any more; default: it may. */
+  readonly mayBegin?: (item: RunItem) => Promise<void>;
   /** What a run tells while it works. */
   readonly publish: (run: { readonly tenant: TenantId; readonly run: RunId }, event: RunEvent) => void;
   /** After a run reached a state that lasts, or parked. */

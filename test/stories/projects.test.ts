@@ -138,6 +138,29 @@ test('a repo that becomes a link after its run was admitted ends the run, and no
   assert.deepEqual(model.requests, []);
 });
 
+test('a run that waits while its lane is taken away does not begin, and one whose lane stays does', async () => {
+  await using model = await startOpenAiServer({ respond: () => ({ text: 'done' }) });
+  using one = newInstallation({ openAi: model.baseUrl, agentYaml: allGrants });
+  prepare(one);
+  await using served = await serveHome(one);
+
+  await served.ask('POST', '/api/v1/queue/pause', {});
+  const [lost, kept] = [
+    await served.post('Look.', { project: 'shop', lane: 'content' }),
+    await served.post('Look.', { project: 'shop', lane: 'infra' }),
+  ];
+  one.write('.clawhold/projects.yaml', registry.replace('      content: {}\n', ''));
+  await served.ask('POST', '/api/v1/queue/resume', {});
+  const ends = [await served.reached(lost, 'done', 'failed'), await served.reached(kept, 'done', 'failed')];
+
+  assert.deepEqual(
+    ends.map(({ state }) => state),
+    ['failed', 'done'],
+  );
+  assert.match(ends[0]?.reason, /has no lane "content" .*\(control\.lane-not-allowed\)$/);
+  assert.equal(model.requests.length, 1);
+});
+
 test('a schedule by hand or in agent.yaml works for a project, and one for a lane that is not listed is not made', async () => {
   await using model = await startOpenAiServer({ respond: () => ({ text: 'done' }) });
   const schedule = 'task: Look around.\nschedule:\n  when: { every: 1s }\n  project: shop\n  lane: content\n';

@@ -106,6 +106,19 @@ test('a served run that was stopped over HTTP goes on over HTTP from where it wa
   assert.equal(tasks.tasks.length, 2);
 });
 
+test('a run that was stopped before it began is not resumed but said to be started again', async () => {
+  await using server = await startOpenAiServer({ turns: [{ text: 'done' }] });
+  using one = newInstallation({ openAi: server.baseUrl });
+  await using served = await serveHome(one);
+
+  await served.ask('POST', '/api/v1/queue/pause', {});
+  const run = await served.post('work');
+  const stopped = await served.ask('POST', `/api/v1/runs/${run}/stop`);
+  const resumed = await served.ask('POST', `/api/v1/runs/${run}/resume`);
+
+  assert.deepEqual([stopped.json.outcome, resumed.status, resumed.json.code], ['cancelled', 409, 'gateway.run-never-began']);
+});
+
 test('each limit ends a run in its own way, with what was reached so far', async () => {
   const turns = [{ text: 'so far', toolCalls: [read], usage: { input: 600, output: 600 } }];
   await using server = await startOpenAiServer({ turns });

@@ -1,6 +1,11 @@
 import os from 'node:os';
 import type { RunEvent } from '../../agent/run-events.ts';
+import { FixRequestError, RetryableError } from '../../contracts/errors.ts';
 import type { RunId, TenantId } from '../../contracts/ids.ts';
+import type { Project } from '../../contracts/project.ts';
+import type { RunItem } from '../../contracts/run.ts';
+import { readProjects } from '../../control/projects.ts';
+import { requestedPlace } from '../../control/request-project.ts';
 import type { RunRow } from '../../state/runs.ts';
 import { openExecutor, type Executor } from '../../worker/execute-tasks.ts';
 import type { Installation } from './open-installation.ts';
@@ -30,9 +35,30 @@ export function serveExecutor(parts: ExecutorParts): Executor {
     traced: parts.traced,
     workerOf: async (tenant) => await installation.workerOf(tenant),
     mayWork: (tenant) => !isSuspended(installation, tenant),
+    mayBegin: async (item) => await refuseLostPlace(parts, item),
     publish: parts.publish,
     settled: async (row) => recordSettled(parts, row),
   });
+}
+
+/**
+ * A lane that was taken away while a run of it waited starts nothing. Its rate was counted when the run was admitted; a
+ * registry that is wrong now is tried again, for a person may be writing it.
+ */
+async function refuseLostPlace({ installation: { home }, log }: ExecutorParts, item: RunItem): Promise<void> {
+  if (item.project === undefined) return;
+  const projects = async (tenant: TenantId): Promise<readonly Project[]> => await readProjects(home, tenant);
+  const place = await requestedPlace({ log, projects }, item.tenant, item);
+  if (place === undefined) return;
+  if (!('outcome' in place)) {
+    if (place.project.dir === item.workspace) return;
+    const why = `The repo of project ${item.project} is another one now than when the run was admitted, so it does not begin. Start it again.`;
+    throw new FixRequestError('control.project-moved', why);
+  }
+  const { code, message } = place;
+  // What is wrong with the folder itself is said by who opens it.
+  if (code === 'control.project-unusable') return;
+  throw code === 'control.projects-invalid' ? new RetryableError(code, message) : new FixRequestError(code, message);
 }
 
 /** Of a file that cannot be read now nothing is known: a person may be writing it. */

@@ -190,12 +190,20 @@ export const resumeRun: Route = defineRoute({
   answer: z.object({ run: runId, session: sessionId }),
   handle: async (ctx, { principal, tenant, params: { run }, traceparent }) => {
     const row = findRun(ctx, tenant, run);
-    const { run: shown, waiting } = describeRun(ctx, row);
+    const { run: shown, waiting, artifacts } = describeRun(ctx, row);
     if (shown.state === 'running' || shown.state === 'accepted' || waiting.length > 0) {
       const code = 'gateway.run-goes-on';
       const why =
         waiting.length > 0 ? `waits for answers: ${waiting.join(', ')}. Answer them, and it goes on` : `is ${shown.state} already`;
       throw new RequestRefusedError(409, code, `Run ${run} ${why}.`);
+    }
+    if (!artifacts.some((one) => one.name === 'journal.jsonl')) {
+      const code = 'gateway.run-never-began';
+      throw new RequestRefusedError(
+        409,
+        code,
+        `Run ${run} is ${shown.state} and never began, so there is nothing to go on with. Start it again.`,
+      );
     }
     const { session } = admittedOr(await ctx.resume(principal, { run: row.id, traceparent }));
     return json({ run, session });
