@@ -158,6 +158,47 @@ test('a session that a header names is gone on in', async (t) => {
   assert.equal(bad.status, 404);
 });
 
+test('a key with another session, project or lane in the headers is another request, and the same one is answered once', async (t) => {
+  const world = await openWorld(t);
+  const openai = client(world);
+  const run = world.addRun();
+  const messages = [{ role: 'user' as const, content: 'go on' }];
+  const ask = async (key: string, headers: Readonly<Record<string, string>>): Promise<string | null> =>
+    (await openai.chat.completions.create({ model: 'agent/main', messages }, { headers: { 'Idempotency-Key': key, ...headers } }))
+      .choices[0]!.message.content;
+  const place = { 'X-Clawhold-Project': 'shop', 'X-Clawhold-Lane': 'infra' };
+  const named = { 'X-Clawhold-Session': run.session };
+
+  answers(world, 'of the shop');
+  const told = [await ask('a', place), await ask('a', place)];
+  answers(world, 'in the session');
+  const other = [await ask('b', named), await ask('b', named)];
+  const refused = [];
+  for (const [key, headers] of [
+    ['a', {}],
+    ['a', named],
+    ['a', { ...place, 'X-Clawhold-Lane': 'content' }],
+    ['b', {}],
+  ] as const)
+    refused.push((await failure(ask(key, headers))).status);
+
+  assert.deepEqual(
+    [told, other],
+    [
+      ['of the shop', 'of the shop'],
+      ['in the session', 'in the session'],
+    ],
+  );
+  assert.deepEqual(refused, [422, 422, 422, 422]);
+  assert.deepEqual(
+    world.admitted.map(({ request }) => [request.project, request.lane, request.session]),
+    [
+      ['shop', 'infra', undefined],
+      [undefined, undefined, run.session],
+    ],
+  );
+});
+
 test('past its budget, with a wrong token or for what an agent cannot do, the client gets an error that it understands', async (t) => {
   const world = await openWorld(t);
   const messages = [{ role: 'user' as const, content: 'hi' }];

@@ -78,6 +78,8 @@ export interface Route {
   readonly media?: string;
   /** When it worked. Default 200. */
   readonly status?: number;
+  /** Headers that say what is asked for, as path and body do: with an idempotency key, another value is another request. */
+  readonly askedInHeaders?: readonly string[];
   /** Its answer holds a secret: it is never stored, so the same idempotency key gives no second look. */
   readonly isSecret?: boolean;
   /** Its body is bytes that the handler reads: a signature is over them as they came. */

@@ -48,7 +48,8 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
     const call = callOf({ route, request, reply, facts }, { parsed, key, closing });
     const work = (): Promise<Reply> | Reply => route.handle(ctx, call);
     if (key === undefined || principal === undefined) return finished(await work());
-    return await once({ route, principal, key, url: request.url, body: request.body }, work);
+    const { url, body, headers } = request;
+    return await once({ route, principal, key, asked: { url, body, headers: askedIn(route, headers) } }, work);
   });
   if (route.isLong === true) request.raw.socket.setTimeout(ctx.limits?.idleMs ?? defaultIdleMs);
   // A stream outlives its request: token and tenant are looked at again while it lasts.
@@ -60,6 +61,10 @@ export async function answerCall({ ctx, once, closing }: World, { route, request
 
 function finished(reply: Reply): FinishedReply {
   return reply.kind === 'last-step' ? reply.work() : reply;
+}
+
+function askedIn({ askedInHeaders = [] }: Route, headers: Call['headers']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(askedInHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
 }
 
 interface Prepared {

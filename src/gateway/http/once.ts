@@ -14,9 +14,13 @@ export interface OnceRequest {
   readonly route: Route;
   readonly principal: Principal;
   readonly key: string;
-  /** The path as it was asked for, query included. */
-  readonly url: string;
-  readonly body: unknown;
+  readonly asked: {
+    /** The path as it was asked for, query included. */
+    readonly url: string;
+    readonly body: unknown;
+    /** Those that say what is asked for, if there are any. */
+    readonly headers: Readonly<Record<string, unknown>>;
+  };
 }
 
 /**
@@ -31,7 +35,7 @@ export interface OnceRequest {
 export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => Promise<Reply> | Reply) => Promise<FinishedReply> {
   const underWay = new Set<string>();
   return async (request, work) => {
-    const hash = sha256(canonicalJson([request.route.method, request.url, request.body ?? null]));
+    const hash = hashOf(request);
     const place: AnswerKey = { tenant: request.principal.tenant, principal: request.principal.id, key: request.key };
     const kept = ctx.kept.get(place, ctx.clock.now() - keptForMs);
     if (kept !== undefined) return answerAgain(kept, hash);
@@ -49,6 +53,11 @@ export function openOnce(ctx: OnceContext): (request: OnceRequest, work: () => P
       underWay.delete(name);
     }
   };
+}
+
+/** A request without such headers hashes as ever: answers of older versions are kept. */
+function hashOf({ route, asked: { url, body, headers } }: OnceRequest): Sha256 {
+  return sha256(canonicalJson([route.method, url, body ?? null, ...(Object.keys(headers).length === 0 ? [] : [headers])]));
 }
 
 function answerAgain(kept: { readonly request: Sha256; readonly answer: string }, hash: Sha256): JsonReply {

@@ -10,6 +10,7 @@ import { completionOf, type ChatRun } from '../openai/chat-reply.ts';
 import { chatFrames } from '../openai/chat-stream.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, readers, submitters, type Call, type Reply, type Route } from '../route.ts';
+import { sessionId } from './shapes.ts';
 
 /** A conversation that its client sends whole is found again for so long. */
 const rememberedMs = 24 * 60 * 60 * 1000;
@@ -58,6 +59,7 @@ export const createChatCompletion: Route = defineRoute({
   roles: submitters,
   isOpenAi: true,
   isLong: true,
+  askedInHeaders: ['x-clawhold-session', 'x-clawhold-project', 'x-clawhold-lane'],
   body: chatRequest,
   answer: z.looseObject({
     id: z.string(),
@@ -99,8 +101,12 @@ async function startChat(ctx: GatewayContext, call: ChatCall, conversation: Conv
 function sessionOf({ headers }: ChatCall): SessionId | undefined {
   const named = headers['x-clawhold-session'];
   if (named === undefined) return undefined;
-  if (typeof named === 'string' && /^ses_[0-9a-hjkmnp-tv-z]{26}$/.test(named)) return named as SessionId;
+  if (typeof named === 'string' && isSession(named)) return named as SessionId;
   throw unknownThing('session', String(named));
+}
+
+function isSession(text: string): boolean {
+  return sessionId.safeParse(text).success;
 }
 
 /** Of all requests of a client that works for one project: its headers are set once. */
@@ -113,7 +119,8 @@ function placeOf({ headers }: ChatCall): Pick<RunRequest, 'project' | 'lane'> {
 function rememberedSession(ctx: GatewayContext, call: ChatCall, { agent, earlier }: Conversation): SessionId | undefined {
   if (earlier.length === 0) return undefined;
   const kept = ctx.kept.get(keyOf(call, conversationKey(agent, earlier, placeOf(call))), call.nowMs - rememberedMs);
-  return kept?.answer as SessionId | undefined;
+  // Its place among kept answers can be taken: by a client that sends its name as an idempotency key.
+  return kept !== undefined && isSession(kept.answer) ? (kept.answer as SessionId) : undefined;
 }
 
 interface Said {
