@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { agentConfig, clawholdConfig, llmConfig } from '../contracts/config.ts';
 import { reasonOf } from '../contracts/errors.ts';
-import { parseAgentId } from '../contracts/ids.ts';
+import { parseAgentId, type TenantId } from '../contracts/ids.ts';
 import { combineProjects, platformFile, tenantFile } from '../control/projects.ts';
 import type { AgentFinding, DoctorContext, ProjectFinding } from '../ops/run-doctor.ts';
 import type { Home } from '../state/home.ts';
@@ -30,6 +30,7 @@ export async function openDoctor(app: App): Promise<DoctorContext> {
     runtimeDir: runtimeDirOf(app.env),
     agents: async () => await findAgents(app, home),
     projects: async () => findProjects(home),
+    hasSecret: async (tenant, name) => await hasSecret(app, tenant, name),
     modelProblem: async () => await problemOfModel(app, home),
     fileGuard: async () => {
       const { openRoots } = await import('../tools/guard.ts');
@@ -52,6 +53,11 @@ export async function openDoctor(app: App): Promise<DoctorContext> {
     procDir: '/proc',
     unitFile: '/etc/systemd/system/clawhold.service',
   };
+}
+
+async function hasSecret(app: App, tenant: TenantId, name: string): Promise<boolean> {
+  await using own = wire({ env: app.env, cwd: app.cwd, tenant });
+  return (await (await own.secrets()).get(tenant, name)) !== undefined;
 }
 
 /** Opening an installation repairs a damaged file; doctor only looks, so it asks first whether all are whole. */

@@ -2,96 +2,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
-import { newRunId, newSessionId, parseAgentId, parseTenantId } from '../contracts/ids.ts';
+import { newRunId, newSessionId } from '../contracts/ids.ts';
 import { newTaskId } from '../contracts/ids.ts';
-import { openLedger } from '../governance/ledger.ts';
 import { openDatabase } from '../state/database.ts';
-import { createHome } from '../state/home.ts';
+import { openDeliveries } from '../state/deliveries.ts';
 import { openQueue } from '../state/open-queue.ts';
 import { openRuns } from '../state/runs.ts';
 import { claimServe } from '../state/serve-file.ts';
-import { createBackup } from './create-backup.ts';
 import { isPrivateAddress, listenersOf } from './doctor/listening-sockets.ts';
 import { doctorChecks, runDoctor, type CheckResult, type DoctorContext } from './run-doctor.ts';
-
-const tenant = parseTenantId('default');
-const agent = parseAgentId('main');
-const works = { works: true, driver: 'bwrap', isolation: 'namespace', version: '1', limits: {}, features: [], notes: [] } as const;
-const fails = { works: false, driver: 'bwrap', isolation: 'namespace', reason: 'it is not installed.', remedy: 'Install it' } as const;
-
-interface World extends AsyncDisposable {
-  readonly context: DoctorContext;
-  readonly homeDir: string;
-  readonly root: string;
-  /** Disposed before the folder is removed. */
-  readonly open: AsyncDisposableStack;
-}
-
-/** A healthy installation: every check is ok or skipped. */
-async function healthy(): Promise<World> {
-  const open = new AsyncDisposableStack();
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'doctor-'));
-  open.defer(() => fs.rmSync(root, { recursive: true, force: true }));
-  const home = createHome(root);
-  const write = (name: string, text: string): void => {
-    fs.mkdirSync(path.dirname(path.join(home.dir, name)), { recursive: true, mode: 0o700 });
-    fs.writeFileSync(path.join(home.dir, name), text, { mode: 0o600 });
-  };
-  write('clawhold.yaml', 'version: 1\nmodel: scripted/demo\n');
-  write('policies/platform.yaml', "version: 1\nrules:\n  - { id: all, allow: '*' }\n");
-  write('tenants/default/agents/main/agent.yaml', 'version: 1\n');
-  openDatabase(home.databaseFile)[Symbol.dispose]();
-  const keyFile = path.join(root, 'user', 'keys', 'ledger.ed25519');
-  {
-    await using ledger = await openLedger({ dir: home.ledgerDir(tenant), keyFile, clock: { now: () => Date.now() } });
-    for (const call of ['c1', 'c2', 'c3'])
-      await ledger.append({
-        type: 'tool.intent',
-        at: '2026-01-02T03:04:05.678Z',
-        run: 'run_1',
-        session: 'ses_1',
-        agent: 'main',
-        call,
-        tool: 'fs.read',
-        request: 'a'.repeat(64),
-        target: 'x',
-      });
-  }
-  const secretsDir = path.join(root, 'user', 'secrets');
-  fs.mkdirSync(path.join(secretsDir, 'default'), { recursive: true, mode: 0o700 });
-  fs.writeFileSync(path.join(secretsDir, 'default', 'KEY'), 'x', { mode: 0o600 });
-  await createBackup({ home, into: path.join(root, 'kept'), nowMs: Date.now(), version: '0' });
-  const context: DoctorContext = {
-    home,
-    nowMs: Date.now() + 1000,
-    nodeVersion: '24.1.0',
-    uid: process.geteuid?.(),
-    keyFile,
-    secretsDir,
-    runtimeDir: path.join(root, 'runtime'),
-    agents: async () => [{ tenant: 'default', agent: 'main', needsSandbox: true }],
-    projects: async () => [{ tenant: 'default', count: 1, missing: [] }],
-    modelProblem: async () => undefined,
-    fileGuard: async () => 'race-free',
-    probes: async () => [works],
-    disk: () => ({ freeBytes: 1e12, totalBytes: 2e12, freeFiles: 1e6, totalFiles: 2e6 }),
-    get: async () => ({ status: 200, text: '{"status":"ready"}' }),
-    procDir: '/proc',
-    unitFile: path.join(root, 'clawhold.service'),
-  };
-  return { context, homeDir: home.dir, root, open, [Symbol.asyncDispose]: async () => await open.disposeAsync() };
-}
-
-async function resultOf(world: World, name: string, change: Partial<DoctorContext> = {}): Promise<CheckResult> {
-  const { checks } = await runDoctor({ ...world.context, ...change });
-  const found = checks.find((check) => check.name === name);
-  assert.ok(found, `there is a check ${name}`);
-  return found;
-}
+import { agent, fails, healthy, resultOf, startOf, tenant, withJob, writeInHome, type World } from './fixtures/doctor-world.ts';
 
 /** A server that holds the home, with a listener of this process at `host`. */
 async function serve(world: World, host: string): Promise<void> {
@@ -104,6 +27,8 @@ async function serve(world: World, host: string): Promise<void> {
   const { port } = listener.address() as AddressInfo;
   await claim.announce({ pid: process.pid, url: `http://127.0.0.1:${port}`, startedMs: 1, version: '0' });
 }
+
+const oneHook = 'version: 1\nserve: { webhooks: { triggers: { build: { agent: main, secret: HOOK_KEY } } } }\n';
 
 async function putTask(world: World, maxDeliveries: number): Promise<void> {
   await using queue = await openQueue({ driver: 'sqlite', file: path.join(world.homeDir, 'queue.db'), clock: { now: () => Date.now() } });
@@ -236,6 +161,88 @@ const sabotages: readonly Sabotage[] = [
     status: 'warn',
     says: /shop of tenant acme is reached through a link/,
     change: { projects: async () => [{ tenant: 'acme', count: 1, missing: [], linked: ['shop'] }] },
+  },
+  {
+    check: 'workflows',
+    name: 'a workflow without steps',
+    status: 'fail',
+    says: /workflows\/release\.yaml:2/,
+    harm: (w) => writeInHome(w, 'tenants/default/workflows/release.yaml', 'version: 1\nsteps: []\n'),
+  },
+  {
+    check: 'workflows',
+    name: 'a step of an agent that is not there',
+    status: 'fail',
+    says: /step 2 names agent ghost, which tenant default does not have/,
+    harm: (w) =>
+      writeInHome(
+        w,
+        'tenants/default/workflows/release.yaml',
+        'version: 1\nsteps: [{ agent: main, message: Go. }, { agent: ghost, message: Go. }]\n',
+      ),
+  },
+  {
+    check: 'webhooks',
+    name: 'a webhook whose secret is not there',
+    status: 'fail',
+    says: /Webhook build starts nothing: tenant default has no secret HOOK_KEY/,
+    harm: (w) => writeInHome(w, 'clawhold.yaml', oneHook),
+    change: { hasSecret: async () => false },
+  },
+  {
+    check: 'webhooks',
+    name: 'a webhook of an agent that is not there',
+    status: 'fail',
+    says: /Webhook build starts nothing: tenant default has no agent main/,
+    harm: (w) => {
+      writeInHome(w, 'clawhold.yaml', oneHook);
+      fs.rmSync(path.join(w.homeDir, 'tenants/default/agents/main'), { recursive: true });
+    },
+  },
+  {
+    check: 'webhooks',
+    name: 'a webhook of a tenant that is not there',
+    status: 'fail',
+    says: /there is no tenant acme/,
+    harm: (w) => writeInHome(w, 'clawhold.yaml', oneHook.replace('agent: main', 'tenant: acme, workflow: release')),
+  },
+  {
+    check: 'schedules',
+    name: 'a job whose processes kept dying',
+    status: 'warn',
+    says: /Job daily of tenant default is paused, because processes kept dying/,
+    harm: (w) =>
+      withJob(w, (store) => {
+        store.pause(tenant, 'daily', '3 processes died');
+        store.setDeaths(tenant, 'daily', [{ owner: 'one', ms: 1 }]);
+      }),
+  },
+  {
+    check: 'schedules',
+    name: 'a job whose last start was refused',
+    status: 'warn',
+    says: /last start of job daily of tenant default was refused: control\.agent-invalid\.$/,
+    harm: (w) => withJob(w, (store, row) => store.update(startOf(store, row), { state: 'refused', reason: 'control.agent-invalid.' })),
+  },
+  {
+    check: 'schedules',
+    name: 'a job whose output reached nobody',
+    status: 'warn',
+    says: /last output of job daily of tenant default reached nobody/,
+    harm: (w) =>
+      withJob(w, (store, row, database) => {
+        const run = newRunId(1);
+        store.update(startOf(store, row), { state: 'ended', run, endedMs: 2 });
+        const delivery = { id: 'dlv_1', tenant, job: 'daily', slotMs: 1, run, target: { file: 'a.md' }, attempts: 1 } as const;
+        openDeliveries(database).add({ ...delivery, state: 'failed', nextMs: 1, reason: '500', createdMs: 1 });
+      }),
+  },
+  {
+    check: 'schedules',
+    name: 'jobs without a server',
+    status: 'warn',
+    says: /1 job cannot start, because no server runs/,
+    harm: (w) => withJob(w, () => undefined),
   },
   {
     check: 'model',

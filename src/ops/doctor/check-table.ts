@@ -17,11 +17,14 @@ import { policies } from './policies.ts';
 import { projects } from './projects.ts';
 import { queue } from './queue.ts';
 import { sandbox } from './sandbox.ts';
+import { schedules } from './schedules.ts';
 import { secretFiles } from './secret-files.ts';
 import { server } from './server.ts';
 import { signingKey } from './signing-key.ts';
 import { staleRuns } from './stale-runs.ts';
 import { systemdUnit } from './systemd-unit.ts';
+import { webhooks } from './webhooks.ts';
+import { workflows } from './workflows.ts';
 
 /** In the order in which they are shown: what everything stands on comes first. */
 export const checkTable: readonly Check[] = [
@@ -33,6 +36,8 @@ export const checkTable: readonly Check[] = [
   policies,
   agents,
   projects,
+  workflows,
+  webhooks,
   model,
   databaseSchema,
   databaseIntegrity,
@@ -45,6 +50,7 @@ export const checkTable: readonly Check[] = [
   server,
   listeners,
   queue,
+  schedules,
   staleRuns,
   backupAge,
   systemdUnit,

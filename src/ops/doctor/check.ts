@@ -1,3 +1,4 @@
+import type { TenantId } from '../../contracts/ids.ts';
 import type { Home } from '../../state/home.ts';
 import type { Probe } from '../../sandbox/probe.ts';
 
@@ -57,6 +58,8 @@ export interface DoctorContext {
   /** Reads every agent of every tenant as a run would. */
   readonly agents: () => Promise<readonly AgentFinding[]>;
   readonly projects: () => Promise<readonly ProjectFinding[]>;
+  /** Whether the resolver of secrets finds one; its value is not told. */
+  readonly hasSecret: (tenant: TenantId, name: string) => Promise<boolean>;
   /** Opens the configured model without sending anything; a sentence when it cannot be opened. */
   readonly modelProblem: () => Promise<string | undefined>;
   readonly fileGuard: () => Promise<'race-free' | 'best-effort'>;
