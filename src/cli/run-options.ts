@@ -80,7 +80,7 @@ export async function placeFromFlags(
       'cli.two-workspaces',
       '--workspace and --project were both given, and a run for a project works in its repo. Choose one.',
     );
-  const [{ requestedPlace, exceededRate }, { readProjects }] = await Promise.all([
+  const [{ requestedPlace, exceededRate, workspaceOf }, { readProjects }] = await Promise.all([
     import('../control/request-project.ts'),
     import('../control/projects.ts'),
   ]);
@@ -91,7 +91,7 @@ export async function placeFromFlags(
   if (found === undefined) return {};
   const refusal = 'outcome' in found ? found : exceededRate({ clock: systemClock, runs: await app.runs() }, app.tenant, found);
   if (refusal !== undefined) throw new FixRequestError(refusal.code, refusal.message);
-  return 'outcome' in found ? {} : { project: found.project.id, lane: found.lane.lane, workspace: found.project.dir };
+  return 'outcome' in found ? {} : { project: found.project.id, lane: found.lane.lane, workspace: workspaceOf(found.project) };
 }
 
 /** A folder that a person names must be there: a mistyped one would be made, and the agent would find it empty. */

@@ -65,7 +65,7 @@ export interface RunItem {
   readonly untrusted?: readonly UntrustedPart[];
   /** `provider/name`; absent: the agent's, then the config's. */
   readonly model?: string;
-  /** Absolute; absent: the agent's own. */
+  /** Absolute, or from the tenant's root on; absent: the agent's own. */
   readonly workspace?: string;
   /** The registered project that it works for, and the lane: its workspace is the project's repo. */
   readonly project?: string;

@@ -5,7 +5,7 @@ import type { RunRequest } from '../contracts/admission.ts';
 import type { TenantId } from '../contracts/ids.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Lane, Project } from '../contracts/project.ts';
-import { isReachedThroughLink } from '../state/linked-place.ts';
+import { isReachedThroughLink, nameFrom } from '../state/linked-place.ts';
 import type { Runs } from '../state/runs.ts';
 import { refused, refusedByError, type Refused } from './refusal.ts';
 
@@ -80,6 +80,11 @@ function unusable({ id, dir, root }: Project): Refused | undefined {
     code,
     `The repo of project ${id} is reached through a link, and whoever may change the link would choose where its runs work. Ask who runs this installation to write in projects.yaml where it really lies.`,
   );
+}
+
+/** The workspace of its runs, as an item of a run names it. */
+export function workspaceOf({ root, dir }: Project): string {
+  return nameFrom(root, dir);
 }
 
 const windows = [

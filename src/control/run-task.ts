@@ -4,7 +4,7 @@ import { hashJson, type Sha256 } from '../contracts/json.ts';
 import type { Principal } from '../contracts/principal.ts';
 import type { RunItem } from '../contracts/run.ts';
 import { defaultAgentType, shardOf, taskIdOf, type TaskMessage } from '../contracts/task.ts';
-import type { ProjectPlace } from './request-project.ts';
+import { workspaceOf, type ProjectPlace } from './request-project.ts';
 import type { PutTask } from '../state/queue.ts';
 
 export interface ItemParts {
@@ -28,7 +28,7 @@ export function itemOf(request: RunRequest, { principal, nowMs, usdLeft, place }
     input: request.input,
     ...(request.untrusted === undefined ? {} : { untrusted: request.untrusted }),
     ...(request.model === undefined ? {} : { model: request.model }),
-    ...(place === undefined ? {} : { project: place.project.id, lane: place.lane.lane, workspace: place.project.dir }),
+    ...(place === undefined ? {} : { project: place.project.id, lane: place.lane.lane, workspace: workspaceOf(place.project) }),
     // The lowest wins: a run gets at most what is left of the day.
     limits: { ...request.limits, usd: Math.min(request.limits?.usd ?? Infinity, usdLeft) },
   };

@@ -5,6 +5,7 @@ import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
 import type { PolicySnapshot } from '../governance/policy-snapshot.ts';
+import { nameFrom } from '../state/linked-place.ts';
 import type { RunRow } from '../state/runs.ts';
 import { startEvent } from './complete-ledger.ts';
 import { continueRun, type AcceptedEntry } from './continue-run.ts';
@@ -135,7 +136,7 @@ async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, s
     v: 1,
     atMs: ctx.clock.now(),
     build: ctx.build,
-    item: { ...item, workspace: agent.workspace },
+    item: { ...item, workspace: nameFrom(ctx.home.tenantRoot(item.tenant), agent.workspace) },
     model: model.facts.model,
     isScripted: model.facts.isScripted,
     contextTokens: model.facts.contextTokens,

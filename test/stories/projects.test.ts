@@ -41,6 +41,12 @@ test('a run for a project works in its repo through HTTP and the command line, i
   const made = await served.ask('POST', '/api/v1/runs', place);
   const ended = await served.reached(made.json.run, 'done', 'failed');
   const asked = await one.cli(['ask', 'Look.', '--project', 'shop', '--lane', 'infra', '--json']);
+  const told = await Promise.all(
+    [made.json.run, asked.json.run].flatMap((run) =>
+      ['', '/events', '/artifacts/run.json'].map((rest) => served.ask('GET', `/api/v1/runs/${run}${rest}`)),
+    ),
+  );
+  const records = await served.ask('GET', '/api/v1/ledger?limit=500');
   const refused = await Promise.all([
     served.ask('POST', '/api/v1/runs', { ...place, lane: 'browser' }),
     served.ask('POST', '/api/v1/runs', { ...place, project: 'other' }),
@@ -58,6 +64,10 @@ test('a run for a project works in its repo through HTTP and the command line, i
 
   assert.equal(ended.state, 'done', JSON.stringify(ended));
   assert.equal(one.read('repos/shop/note.md'), 'hello');
+  assert.deepEqual(
+    [...told, records].filter(({ status, json }) => status !== 200 || JSON.stringify(json).includes(one.root)),
+    [],
+  );
   assert.equal(fs.existsSync(path.join(one.workspace, 'note.md')), false);
   assert.deepEqual([ended.project, ended.lane, asked.json.ok], ['shop', 'infra', true]);
   assert.deepEqual(

@@ -1,4 +1,5 @@
 import os from 'node:os';
+import path from 'node:path';
 import type { RunEvent } from '../../agent/run-events.ts';
 import { FixRequestError, RetryableError } from '../../contracts/errors.ts';
 import type { RunId, TenantId } from '../../contracts/ids.ts';
@@ -51,7 +52,7 @@ async function refuseLostPlace({ installation: { home }, log }: ExecutorParts, i
   const place = await requestedPlace({ log, projects }, item.tenant, item);
   if (place === undefined) return;
   if (!('outcome' in place)) {
-    if (place.project.dir === item.workspace) return;
+    if (path.resolve(place.project.root, item.workspace ?? '') === place.project.dir) return;
     const why = `The repo of project ${item.project} is another one now than when the run was admitted, so it does not begin. Start it again.`;
     throw new FixRequestError('control.project-moved', why);
   }
