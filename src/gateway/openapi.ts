@@ -58,9 +58,13 @@ function operationOf(route: Route): JsonDocument {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(route.body) } } } }),
+      : { requestBody: { required: true, content: { 'application/json': bodyOf(route.body, route.example) } } }),
     responses: { [String(route.status ?? 200)]: answerOf(route), default: { $ref: '#/components/responses/Problem' } },
   };
+}
+
+function bodyOf(body: z.ZodMiniType, example: Route['example']): JsonDocument {
+  return { schema: jsonSchema(body), ...(example === undefined ? {} : { example }) };
 }
 
 const idempotencyParameter = {

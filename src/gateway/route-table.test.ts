@@ -9,6 +9,7 @@ import { endEntry, openWorld, type GatewayWorld } from './fixtures/gateway-world
 import { buildApp } from './http/build-app.ts';
 import { routeTable } from './route-table.ts';
 import { json, type Route } from './route.ts';
+import { exampleOf } from './routes/example-of.ts';
 
 const bodies: Readonly<Record<string, object>> = {
   '/api/v1/runs': { agent: 'main', input: 'x' },
@@ -244,4 +245,24 @@ test('the description is OpenAPI 3.1, names every route, and its page loads and 
   assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'; style-src 'sha256-/);
   assert.doesNotMatch(page.text, /<script|<img|<link|url\(|javascript:/i);
   assert.match(page.text, /\/api\/v1\/approvals\/\{approval\}\/answer/);
+});
+
+test('the page has a place, a link and a command for every route, and every body that it shows is taken by its route', async (t) => {
+  const world = await openWorld(t);
+  const { paths } = (await world.ask('GET', '/openapi.json')).json;
+  const { text } = await world.ask('GET', '/docs');
+  const places = [...text.matchAll(/<section id="([^"]+)"/g)].map(([, id]) => id);
+  const links = [...text.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+
+  assert.equal(places.length, routeTable().length);
+  assert.equal(new Set(places).size, places.length);
+  assert.deepEqual(links, places);
+  assert.equal(text.match(/\ncurl |<pre>curl /g)?.length, places.length);
+  for (const route of routeTable()) {
+    const schema = paths[route.path][route.method.toLowerCase()].requestBody?.content['application/json'].schema;
+    if (schema === undefined) continue;
+    const example = route.example ?? exampleOf(schema, 'required');
+    assert.ok(route.body?.safeParse(example).success, `${route.path}: ${JSON.stringify(example)}`);
+    assert.ok(text.includes(JSON.stringify(example).replaceAll('"', '&quot;')), route.path);
+  }
 });

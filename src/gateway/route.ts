@@ -72,6 +72,8 @@ export interface Route {
   readonly params?: Schema;
   readonly query?: Schema;
   readonly body?: Schema;
+  /** A body for the description, where the schema alone says too little. */
+  readonly example?: Readonly<Record<string, unknown>>;
   /** Of the answer when it worked; absent for text, files and events. */
   readonly answer?: Schema;
   /** What else it answers with, as a media type. */

@@ -60,6 +60,7 @@ export const createChatCompletion: Route = defineRoute({
   isOpenAi: true,
   isLong: true,
   askedInHeaders: ['x-clawhold-session', 'x-clawhold-project', 'x-clawhold-lane'],
+  example: { model: 'agent/main', messages: [{ role: 'user', content: 'hello' }] },
   body: chatRequest,
   answer: z.looseObject({
     id: z.string(),

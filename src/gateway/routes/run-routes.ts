@@ -33,6 +33,7 @@ export const startRun: Route = defineRoute({
   scope: 'tenant',
   roles: submitters,
   status: 202,
+  example: { agent: 'main', input: 'What is in the workspace?' },
   body: z.strictObject({
     agent: name,
     input: z.string().check(z.minLength(1)),

@@ -80,6 +80,7 @@ export const addSchedule: Route = defineRoute({
   scope: 'tenant',
   roles: operators,
   status: 201,
+  example: { id: 'nightly', agent: 'main', message: 'Tidy up.', when: { cron: '0 2 * * *', timezone: 'Europe/Berlin' } },
   body: z.strictObject({
     id: name,
     /** Either this, or `workflow`. */

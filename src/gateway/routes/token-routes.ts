@@ -45,6 +45,7 @@ export const createToken: Route = defineRoute({
   roles: admins,
   status: 201,
   isSecret: true,
+  example: { roles: ['submitter'], label: 'ci', expiresDays: 90 },
   body: z.strictObject({
     roles: z.array(z.enum(roles)).check(z.minLength(1)),
     label: z.optional(z.string().check(z.maxLength(200))),
