@@ -75,8 +75,9 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const news: { announce?: () => Promise<void> } = {};
   const workers = opening.use(startWorkers({ ...parts, app, feed, flags, changed: async () => await news.announce?.() }));
   opening.use(startSweeps(parts));
+  const scheduler = serveScheduler(parts);
   const readiness = watchReadiness({
-    look: async () => await checkReadiness(parts, workers.readiness),
+    look: async () => await checkReadiness(parts, { executors: workers.readiness, scheduler }),
     log: tools.log,
     nowMs: () => performance.now(),
   });
@@ -84,7 +85,6 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const listen = { ...serve(), ...flags };
   const gateway = await openGateway(gatewayContext({ ...parts, feed, listen, readiness }));
   opening.defer(async () => await gateway.close());
-  const scheduler = serveScheduler(parts);
   const { url } = await gateway.listen();
   opening.defer(async () => await scheduler.stop());
   scheduler.start();

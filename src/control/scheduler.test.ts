@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError } from '../contracts/errors.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import { newSessionId } from '../contracts/ids.ts';
@@ -527,6 +528,43 @@ test('a started scheduler fires by itself, and a stopped one no more', async () 
   await new Promise((resolve) => setTimeout(resolve, 30));
 
   assert.equal(world.admitted.length, 1);
+});
+
+test('rounds that hang or fail are told by how long the last good one is ago', async () => {
+  let nowMs = 0;
+  let fails = false;
+  let hangs = false;
+  await using world = await openWorld();
+  const scheduler = world.another({
+    pollMs: 1,
+    monotonicMs: () => nowMs,
+    schedules: {
+      ...world.schedules,
+      due: (ms) => {
+        if (fails) throw new RetryableError('test.full', 'The disk is full.');
+        return world.schedules.due(ms);
+      },
+    },
+    tenants: async () => (hangs ? await new Promise(() => {}) : [tenant]),
+  });
+  const silentAfter = async (ms: number): Promise<number> => {
+    // The files of agents are looked at every two seconds of the clock that tells the time.
+    world.nowMs += 3 * second;
+    nowMs += ms;
+    await sleep(50);
+    return scheduler.silentMs();
+  };
+
+  scheduler.start();
+  const good = await silentAfter(100_000);
+  fails = true;
+  const failing = await silentAfter(100_000);
+  fails = false;
+  const again = await silentAfter(100_000);
+  hangs = true;
+  const hanging = await silentAfter(100_000);
+
+  assert.deepEqual([good, failing, again, hanging], [0, 100_000, 0, 100_000]);
 });
 
 test('a tenant has 200 jobs at most, or as many as its quota says, and the refusal names the quota', async () => {

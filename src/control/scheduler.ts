@@ -30,6 +30,8 @@ export interface SchedulerContext extends ChangeJobsContext, NotifyContext {
   readonly workflows?: Workflows;
   /** How often it looks for changes by other processes. Default 1 s. */
   readonly pollMs?: number;
+  /** A clock that nobody sets. Default the process's. */
+  readonly monotonicMs?: () => number;
 }
 
 /** Fires jobs when they are due, follows their runs, and sends out what they said. */
@@ -37,6 +39,8 @@ export interface Scheduler {
   start(): void;
   /** Resolves when nothing of it is at work any more. What was begun is completed at the next start. */
   stop(): Promise<void>;
+  /** How long ago a round ended well, or the first began: rounds that hang or fail, and one that never came, make it grow. */
+  silentMs(): number;
   /** One round: what `start` repeats. */
   tick(): Promise<void>;
   /** Sends what is due now. */
@@ -65,13 +69,19 @@ export function openScheduler(ctx: SchedulerContext): Scheduler {
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
   let sending: Promise<void> | undefined;
+  const { monotonicMs = () => performance.now() } = ctx;
+  let wellMs = monotonicMs();
   const deliver = async (): Promise<void> => await deliverDue(ctx, stopped.signal);
   const tick = async (): Promise<void> => await round(ctx, memory);
   const send = (): void => {
     sending ??= guarded(ctx, 'deliver', deliver).finally(() => (sending = undefined));
   };
+  const turn = async (): Promise<void> => {
+    await tick();
+    wellMs = monotonicMs();
+  };
   const repeat = (): void => {
-    working = guarded(ctx, 'tick', tick).finally(() => {
+    working = guarded(ctx, 'tick', turn).finally(() => {
       send();
       if (!stopped.signal.aborted) timer = setTimeout(repeat, sleepMs(ctx));
     });
@@ -84,6 +94,7 @@ export function openScheduler(ctx: SchedulerContext): Scheduler {
       await working;
       await sending;
     },
+    silentMs: () => monotonicMs() - wellMs,
     tick,
     deliver,
   };
