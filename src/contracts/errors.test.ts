@@ -39,6 +39,16 @@ test('a message without a place is told as it is', () => {
   for (const text of harmless) assert.deepEqual([namesPlace(text), new RetryableError('a.b', text).publicMessage], [false, text]);
 });
 
+test('a tenant sees no line of a configuration or a policy, and a failure that passes keeps its words', () => {
+  for (const code of ['config.invalid', 'config.syntax', 'governance.bad-policy', 'governance.looser-layer'])
+    assert.match(
+      new FixRequestError(code, 'policies/platform.yaml:7: rules is wrong.').publicMessage,
+      /^A configuration or a policy is not valid\./,
+    );
+
+  assert.equal(new RetryableError('governance.busy', 'The ledger is busy. Try again.').publicMessage, 'The ledger is busy. Try again.');
+});
+
 test('an error that has words for a tenant tells these, and one that nobody threw on purpose tells nothing', () => {
   const error = new FixRequestError('a.b', 'The repo /srv/shop is a link.', { publicMessage: 'The repo is a link.' });
 

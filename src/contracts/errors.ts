@@ -12,9 +12,14 @@ export abstract class ClawholdError extends Error {
   abstract readonly remedy: Remedy;
 
   get publicMessage(): string {
+    if (this.remedy === 'fix-request' && ofFiles.test(this.code)) return invalidFile;
     return namesPlace(this.message) ? hiddenPlace : this.message;
   }
 }
+
+/** A mistake in a file that a human wrote: the line may be in the platform's own. */
+const ofFiles = /^(?:config|governance)\./;
+const invalidFile = 'A configuration or a policy is not valid. Whoever runs this installation finds in the log which one and why.';
 
 /** Instead of a message that says where something lies on this machine. */
 const hiddenPlace =

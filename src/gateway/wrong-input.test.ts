@@ -196,11 +196,41 @@ test('a refusal of another room that names a place of this machine is told witho
 
   const answer = await world.ask('POST', '/api/v1/schedules', { token: world.token('operator'), body });
 
-  assert.deepEqual([answer.status, answer.json.code, answer.text.includes('/srv')], [400, 'config.invalid', false]);
+  assert.deepEqual([answer.status, answer.json.code, answer.text.includes('/srv')], [409, 'config.invalid', false]);
   assertProblem(world, answer, 'notify');
   assert.ok(
     world.lines.some(({ fields }) => String(fields?.['error']).includes(secret) && fields?.['request_id'] === answer.json.requestId),
   );
+});
+
+test('who works on every queue and names a tenant that is not there is told so, and nothing is paused for who gets the name', async (t) => {
+  const world = await worldOfMistakes(t);
+  const token = world.token('admin');
+  const asked = [
+    await world.ask('GET', '/api/v1/queue?tenant=ghost', { token }),
+    await world.ask('GET', '/api/v1/queue/tasks?tenant=ghost', { token }),
+    await world.ask('POST', '/api/v1/queue/pause', { token, body: { tenant: 'ghost' } }),
+    await world.ask('POST', '/api/v1/queue/resume', { token, body: { tenant: 'ghost' } }),
+    await world.ask('POST', '/api/v1/queue/requeue', { token, body: { tenant: 'ghost' } }),
+  ];
+  const own = await world.ask('POST', '/api/v1/queue/pause', { token, body: { tenant: 'default' } });
+
+  for (const { status, json } of asked)
+    assert.deepEqual([status, json.detail], [404, 'There is no tenant "ghost" here. Check the name, and whose token this is.']);
+  assert.equal(own.status, 200);
+});
+
+test('a tenant whose file is wrong is a conflict, and whoever runs the platform is told the line', async (t) => {
+  const world = await worldOfMistakes(t);
+  const dir = world.home.tenantDir(parseTenantId('acme'));
+  fs.mkdirSync(dir, { recursive: true });
+  fs.writeFileSync(path.join(dir, 'tenant.yaml'), 'version: 1\ncolour: red\n');
+
+  const answer = await world.ask('GET', '/api/v1/tenants/acme', { token: world.token('admin') });
+
+  assert.deepEqual([answer.status, answer.json.code], [409, 'gateway.tenant-invalid']);
+  assert.match(answer.json.detail, /tenants\/acme\/tenant\.yaml:2: colour is not a known field/);
+  assertProblem(world, answer, 'acme');
 });
 
 const host = (world: GatewayWorld): string => `Host: 127.0.0.1:${world.port}\r\n`;

@@ -37,6 +37,8 @@ const titles: Readonly<Record<number, string>> = {
 
 /** Codes of other rooms whose status is not the usual one of their remedy. */
 const statusOfCode: Readonly<Record<string, number>> = {
+  'config.invalid': 409,
+  'config.syntax': 409,
   'worker.unknown-agent': 404,
   'worker.unknown-run': 404,
   'state.unknown-tenant': 404,

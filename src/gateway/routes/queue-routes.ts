@@ -2,7 +2,8 @@ import * as z from 'zod/mini';
 import type { TaskId, TenantId } from '../../contracts/ids.ts';
 import type { Principal } from '../../contracts/principal.ts';
 import type { QueueScope, TaskFacts } from '../../state/queue.ts';
-import { RequestRefusedError } from '../request-refused-error.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { defineRoute, json, operators, type Route } from '../route.ts';
 import { count, defaultPage, name, nextCursor, pageLimit, pageOf, taskId, timeMs } from './shapes.ts';
 
@@ -31,7 +32,7 @@ export const queueStatus: Route = defineRoute({
       }),
     ),
   }),
-  handle: async (ctx, { principal, query }) => json({ queues: await ctx.queue.counts(scopeOf(principal, query.tenant)) }),
+  handle: async (ctx, { principal, query }) => json({ queues: await ctx.queue.counts(scopeOf(ctx, principal, query.tenant)) }),
 });
 
 const task = z.object({
@@ -59,7 +60,7 @@ export const listTasks: Route = defineRoute({
   handle: async (ctx, { principal, query }) => {
     const limit = query.limit ?? defaultPage;
     const rows = await ctx.queue.list({
-      ...scopeOf(principal, query.tenant),
+      ...scopeOf(ctx, principal, query.tenant),
       state: query.state ?? 'dead',
       limit: limit + 1,
       ...(query.cursor === undefined ? {} : { after: query.cursor as TaskId }),
@@ -78,7 +79,7 @@ export const requeueTasks: Route = defineRoute({
   body: z.strictObject({ tenant: tenantChoice, task: z.optional(taskId) }),
   answer: z.object({ requeued: count }),
   handle: async (ctx, { principal, body }) => {
-    const scope = scopeOf(principal, body.tenant);
+    const scope = scopeOf(ctx, principal, body.tenant);
     return json({ requeued: await ctx.queue.requeue(body.task === undefined ? scope : { ...scope, task: body.task as TaskId }) });
   },
 });
@@ -94,7 +95,7 @@ export const pauseQueue: Route = defineRoute({
   body: z.strictObject({ tenant: tenantChoice }),
   answer: isPaused,
   handle: async (ctx, { principal, body }) => {
-    await ctx.queue.pause(scopeOf(principal, body.tenant));
+    await ctx.queue.pause(scopeOf(ctx, principal, body.tenant));
     return json({ isPaused: true });
   },
 });
@@ -108,13 +109,13 @@ export const resumeQueue: Route = defineRoute({
   body: z.strictObject({ tenant: tenantChoice }),
   answer: isPaused,
   handle: async (ctx, { principal, body }) => {
-    await ctx.queue.resume(scopeOf(principal, body.tenant));
+    await ctx.queue.resume(scopeOf(ctx, principal, body.tenant));
     return json({ isPaused: false });
   },
 });
 
-/** @throws RequestRefusedError when somebody names another tenant who is not the platform's admin. */
-function scopeOf(principal: Principal, tenant: string | undefined): QueueScope {
+/** @throws RequestRefusedError when somebody names another tenant who is not the platform's admin, or one that is not there. */
+function scopeOf({ tenants }: Pick<GatewayContext, 'tenants'>, principal: Principal, tenant: string | undefined): QueueScope {
   if (tenant === undefined || tenant === principal.tenant) return { tenant: principal.tenant };
   if (principal.tenant !== 'default' || !principal.roles.includes('admin')) {
     const code = 'gateway.platform-only';
@@ -124,7 +125,10 @@ function scopeOf(principal: Principal, tenant: string | undefined): QueueScope {
       'Only an admin of tenant default may work on the queue of another tenant. Leave "tenant" out.',
     );
   }
-  return tenant === '*' ? {} : { tenant: tenant as TenantId };
+  if (tenant === '*') return {};
+  // A pause for a name that is mistyped would hold nothing, and later hold whoever gets the name.
+  if (!tenants.list().includes(tenant as TenantId)) throw unknownThing('tenant', tenant);
+  return { tenant: tenant as TenantId };
 }
 
 /** What a task is told is its executor's; its run shows what may be seen of it. */

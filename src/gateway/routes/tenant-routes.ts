@@ -1,7 +1,10 @@
 import * as z from 'zod/mini';
+import { ClawholdError, reasonOf } from '../../contracts/errors.ts';
 import type { TenantId } from '../../contracts/ids.ts';
 import { tenantConfig } from '../../contracts/tenant.ts';
-import { unknownThing } from '../request-refused-error.ts';
+import type { Tenant } from '../../state/tenants.ts';
+import type { GatewayContext } from '../gateway-context.ts';
+import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
 import { admins, defineRoute, json, type Route } from '../route.ts';
 import { name, namedPage, nextCursor, pageByName } from './shapes.ts';
 
@@ -28,8 +31,21 @@ export const showTenant: Route = defineRoute({
   params: z.strictObject({ tenant: name }),
   answer: z.object({ tenant: name, isActive: z.boolean(), config: tenantConfig }),
   handle: (ctx, { params }) => {
-    const tenant = ctx.tenants.get(params.tenant as TenantId);
+    const tenant = tenantOf(ctx, params.tenant as TenantId);
     if (tenant === undefined) throw unknownThing('tenant', params.tenant);
     return json({ tenant: tenant.id, isActive: tenant.isActive, config: tenant.config });
   },
 });
+
+/** Who may ask here is told the line. @throws RequestRefusedError 409 when the tenant's file is wrong. */
+function tenantOf({ tenants }: Pick<GatewayContext, 'tenants'>, id: TenantId): Tenant | undefined {
+  try {
+    return tenants.get(id);
+  } catch (error) {
+    if (!(error instanceof ClawholdError) || error.remedy !== 'fix-request') throw error;
+    const code = 'gateway.tenant-invalid';
+    throw new RequestRefusedError(409, code, `Tenant ${id} starts nothing, because its configuration is not valid. ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -34,7 +34,10 @@ export function badRoot(spec: RootName, why: string, cause?: unknown): FixReques
   return new FixRequestError(
     'tools.bad-root',
     `The folder ${spec.dir} cannot be the root "${spec.name}": ${why}. Name another folder in agent.yaml.`,
-    { cause },
+    {
+      cause,
+      publicMessage: `The folder of the root "${spec.name}" is missing, or is none that an agent may have. Make it, or name another one in agent.yaml.`,
+    },
   );
 }
 

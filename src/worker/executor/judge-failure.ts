@@ -39,18 +39,12 @@ export function judgeFailure(error: unknown, delivery: number): Verdict {
   if (error instanceof ClawholdError && early.has(error.code)) return soonAgain(error.code);
   const waitMs = error instanceof ClawholdError ? moneyWaits.get(error.code) : undefined;
   if (waitMs !== undefined) return { kind: 'back', delayMs: randomInt(waitMs / 2, waitMs), reason: reasonOf(error), isUncounted: true };
-  if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: toldOf(error) };
+  if (error instanceof ClawholdError && error.remedy !== 'retry') return { kind: 'failed', code: error.code, reason: error.publicMessage };
   const diskCode = diskCodeOf(error);
   if (diskCode !== undefined)
     return { kind: 'back', delayMs: diskDelayMs, reason: `the disk takes nothing (${diskCode})`, isUncounted: true };
   const reason = error instanceof ClawholdError ? `${error.code}: ${publicReasonOf(error)}` : publicReasonOf(error);
   return { kind: 'back', delayMs: backoffMs(delivery), reason };
-}
-
-/** A line of the platform's files is no business of the tenant's: the log has it. */
-function toldOf({ code, remedy, publicMessage }: ClawholdError): string {
-  const isOfFiles = remedy === 'fix-request' && /^(config|governance)\./.test(code);
-  return isOfFiles ? 'its configuration or a policy is not valid; whoever runs this installation finds the line in the log' : publicMessage;
 }
 
 /** Not at the same moment as everybody else who is early. */
