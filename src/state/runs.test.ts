@@ -291,12 +291,47 @@ test('the last word of a holder is said with its session’s last run, and not a
 test('a page of a session reads the runs of that session, however many its tenant has', () => {
   using database = openDatabase(path.join(scratch(), 'db'));
   const asked: string[] = [];
-  const runs = openRuns({ ...database, all: (sql, ...values) => (asked.push(sql), database.all(sql, ...values)) });
+  const runs = openRuns({ ...database, statement: (sql) => (asked.push(sql), database.statement(sql)) }, tenant);
 
   runs.list({ tenant, session, state: 'running' });
+  runs.ofSession(session, 20);
 
-  const plan = JSON.stringify(database.all(`EXPLAIN QUERY PLAN ${asked[0]}`));
-  assert.match(plan, /runs_by_session \(session=\?\)/);
+  for (const sql of asked) assert.match(JSON.stringify(database.all(`EXPLAIN QUERY PLAN ${sql}`)), /runs_by_session \(session=\?\)/);
+  assert.equal(asked.length, 2);
+});
+
+test('the last runs of a session come newest first, and only those of the tenant', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database, tenant);
+  const other = openRuns(database, parseTenantId('other'));
+  const rows = [row(1), row(2, { owner: 'a' }), row(3)];
+  for (const one of rows) runs.insert(one);
+
+  const [last, all, foreign] = [runs.ofSession(session, 1), runs.ofSession(session, 20), other.ofSession(session, 20)];
+
+  assert.deepEqual(
+    all.map(({ id }) => id),
+    rows.map(({ id }) => id).toReversed(),
+  );
+  assert.deepEqual(all[1], { id: rows[1]?.id, state: rows[1]?.state, owner: 'a' });
+  assert.deepEqual([last, foreign], [all.slice(0, 1), []]);
+});
+
+test('a row with a word that this version does not know is refused, and named', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const runs = openRuns(database);
+  const run = row(1);
+  runs.insert(run);
+  for (const [column, word] of [
+    ['state', 'asleep'],
+    ['door', 'window'],
+  ] as const) {
+    const before = database.get(`SELECT ${column} AS word FROM runs`) as { word: string };
+    database.run(`UPDATE runs SET ${column} = ?`, word);
+    assert.throws(() => runs.get(run.id), new RegExp(`${run.id}.*"${word}"`));
+    database.run(`UPDATE runs SET ${column} = ?`, before.word);
+  }
+  assert.equal(runs.get(run.id)?.id, run.id);
 });
 
 test('a row that is added is there at once and durable when its promise resolves', async () => {

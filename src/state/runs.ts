@@ -50,6 +50,9 @@ export type RunPatch = Partial<Pick<RunRow, 'state' | 'reason' | 'model' | 'turn
   readonly taskFence?: number | null;
 };
 
+/** The little that a run asks of the others of its session. */
+export type SessionRun = Pick<RunRow, 'id' | 'state' | 'owner'>;
+
 export interface RunFilter {
   readonly tenant?: TenantId;
   readonly agent?: AgentId;
@@ -82,6 +85,8 @@ export interface Runs {
   /** Newest first. */
   list(filter?: RunFilter): RunRow[];
   latest(filter?: RunFilter): RunRow | undefined;
+  /** The last runs of a session, newest first: what a run must know of those before it. */
+  ofSession(session: SessionId, limit: number): SessionRun[];
   /** Makes `to` the holder, with what else it says, if owner and fence are still those of `from`: of two that try, one gets true. */
   takeOver(id: RunId, from: RunHolder, to: RunHolder & RunPatch): boolean;
   /** The last word of a run's holder, and its session's last run. False when owner and fence are others by now: then nothing is changed. */
@@ -115,13 +120,14 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
     accept: (row) => accept(database, row, () => database.run(`INSERT OR IGNORE ${insert}`, ...owned(row)).changes === 1),
     put: (row) => void database.relaxed(() => database.run(`INSERT OR REPLACE ${insert}`, ...owned(row))),
     update: (id, patch) => updateRun(database, { id, patch, scope }),
-    get: (id) => parseRow(database.get(`SELECT ${columnList} FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values)),
+    get: (id) => parseRow(database.statement(`SELECT ${columnList} FROM runs WHERE id = ?${scope.sql}`).get(id, ...scope.values)),
     list: (filter = {}) => list(filter),
     latest: (filter = {}) => list({ ...filter, limit: 1 })[0],
+    ofSession: (session, limit) => ofSession(database, { session, limit, scope }),
     takeOver: (id, from, to) => database.relaxed(() => changeHeld(database, { id, holder: from, change: { ...to, ...allOf(to) }, scope })),
     settle: (id, holder, change) => settle(database, { id, holder, change, scope }),
     isHeldBy: (id, { owner = null, fence = null }) =>
-      database.get(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`, id, owner, fence, ...scope.values) !==
+      database.statement(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`).get(id, owner, fence, ...scope.values) !==
       undefined,
     countInLane: (lane) => countInLane(database, lane, scope),
     remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
@@ -135,6 +141,15 @@ interface Scope {
 
 function scopeOf(tenant: TenantId | undefined): Scope {
   return tenant === undefined ? { sql: '', values: [] } : { sql: ' AND tenant = ?', values: [tenant] };
+}
+
+function ofSession(
+  database: Database,
+  { session, limit, scope }: { readonly session: SessionId; readonly limit: number; readonly scope: Scope },
+): SessionRun[] {
+  const sql = `SELECT id, state, owner FROM runs WHERE session = ?${scope.sql.replace('tenant', '+tenant')} ORDER BY id DESC LIMIT ?`;
+  const rows = database.statement(sql).all(session, ...scope.values, limit) as [RunId, RunState, string | null][];
+  return rows.map(([id, state, owner]) => ({ id, state, ...(owner === null ? {} : { owner }) }));
 }
 
 function countInLane(database: Database, { tenant, project, lane, sinceMs }: Parameters<Runs['countInLane']>[0], scope: Scope): number {
@@ -246,6 +261,6 @@ function listRuns(database: Database, filter: RunFilter): RunRow[] {
     values.push(filter.before);
   }
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-  const rows = database.all(`SELECT ${columnList} FROM runs ${where} ORDER BY id DESC LIMIT ?`, ...values, filter.limit ?? 50);
+  const rows = database.statement(`SELECT ${columnList} FROM runs ${where} ORDER BY id DESC LIMIT ?`).all(...values, filter.limit ?? 50);
   return rows.map((row) => parseRow(row) as RunRow);
 }

@@ -43,13 +43,12 @@ interface Rest {
   readonly forMs: number;
 }
 
-const dayRow = whenRead(() => z.object({ cost_micro_usd: z.int(), requests: z.int() }));
 const storageRow = whenRead(() => z.object({ bytes: z.int(), measured_ms: z.int() }));
 
 export function openUsage({ database, home, clock }: { readonly database: Database; readonly home: Home; readonly clock: Clock }): Usage {
-  const ofDay = (tenant: TenantId, nowMs: number): z.infer<typeof dayRow> => {
-    const row = database.get('SELECT cost_micro_usd, requests FROM tenant_days WHERE tenant = ? AND day = ?', tenant, dayOf(nowMs));
-    return row === undefined ? { cost_micro_usd: 0, requests: 0 } : dayRow.parse(row);
+  const ofDay = (tenant: TenantId, nowMs: number): readonly [costMicroUsd: number, requests: number] => {
+    const days = database.statement('SELECT cost_micro_usd, requests FROM tenant_days WHERE tenant = ? AND day = ?');
+    return (days.get(tenant, dayOf(nowMs)) as [number, number] | undefined) ?? [0, 0];
   };
   const walks = new Map<TenantId, Promise<StorageUse>>();
   const rests = new Map<TenantId, Rest>();
@@ -65,8 +64,8 @@ export function openUsage({ database, home, clock }: { readonly database: Databa
     return walk;
   };
   return {
-    costMicroUsd: (tenant, nowMs) => ofDay(tenant, nowMs).cost_micro_usd,
-    requests: (tenant, nowMs) => ofDay(tenant, nowMs).requests,
+    costMicroUsd: (tenant, nowMs) => ofDay(tenant, nowMs)[0],
+    requests: (tenant, nowMs) => ofDay(tenant, nowMs)[1],
     addRequests: (tenant, count, nowMs) =>
       void database.relaxed(() =>
         database.run(

@@ -4,7 +4,7 @@ import type { AgentRun } from '../agent/run-context.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { RunItem } from '../contracts/run.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
-import type { RunRow } from '../state/runs.ts';
+import type { SessionRun } from '../state/runs.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 const maxRuns = 20;
@@ -20,13 +20,13 @@ type SessionContext = Pick<WorkerContext, 'runs' | 'home' | 'redactor'>;
  */
 export function sessionHistory(ctx: SessionContext, item: RunItem): AgentRun['history'] {
   const { tenant, sessionId: session } = item;
-  const rows = ctx.runs.list({ tenant, session, limit: maxRuns });
+  const rows = ctx.runs.ofSession(session, maxRuns);
   refuseBusySession(ctx, item, rows.length < maxRuns ? rows : ctx.runs.list({ tenant, session, state: 'running', limit: 10 }));
   return historyOf(ctx, item, rows);
 }
 
 /** @param rows all runs of the session that may be at work. */
-function refuseBusySession({ home }: SessionContext, { tenant, sessionId: session, runId }: RunItem, rows: readonly RunRow[]): void {
+function refuseBusySession({ home }: SessionContext, { tenant, sessionId: session, runId }: RunItem, rows: readonly SessionRun[]): void {
   for (const { id, state, owner } of rows) {
     if (state !== 'running' || id === runId || owner === undefined || !isClaimAlive(home.ledgerDir(tenant), owner)) continue;
     throw new FixRequestError(
@@ -36,7 +36,7 @@ function refuseBusySession({ home }: SessionContext, { tenant, sessionId: sessio
   }
 }
 
-function historyOf(ctx: SessionContext, item: RunItem, rows: readonly RunRow[]): AgentRun['history'] {
+function historyOf(ctx: SessionContext, item: RunItem, rows: readonly SessionRun[]): AgentRun['history'] {
   const history: AgentRun['history'][number][] = [];
   let left = maxCharacters;
   for (const row of rows) {

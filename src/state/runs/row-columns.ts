@@ -1,6 +1,5 @@
-import * as z from 'zod/mini';
+import assert from 'node:assert/strict';
 import { runStates } from '../../contracts/run.ts';
-import { whenRead } from '../../contracts/when-read.ts';
 import type { SqlValue } from '../database.ts';
 import type { RunRow } from '../runs.ts';
 
@@ -33,42 +32,24 @@ const fields: readonly (keyof RunRow)[] = Object.keys(columns) as (keyof RunRow)
 export const columnList: string = Object.values(columns).join(', ');
 export const marks: string = fields.map(() => '?').join(', ');
 
-const maybeInt = z.nullable(z.int());
-const rowShape = whenRead(() =>
-  z.object({
-    id: z.string(),
-    session: z.string(),
-    tenant: z.string(),
-    agent: z.string(),
-    project: z.nullable(z.string()),
-    lane: z.nullable(z.string()),
-    state: z.enum(runStates),
-    door: z.enum(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']),
-    model: z.string(),
-    input_preview: z.string(),
-    reason: z.string(),
-    created_ms: z.int(),
-    started_ms: maybeInt,
-    ended_ms: maybeInt,
-    turns: z.int(),
-    tool_calls: z.int(),
-    input_tokens: z.int(),
-    output_tokens: z.int(),
-    cost_micro_usd: maybeInt,
-    owner: z.nullable(z.string()),
-    fence: maybeInt,
-    task: z.nullable(z.string()),
-    task_fence: maybeInt,
-  }),
-);
+const states: ReadonlySet<unknown> = new Set(runStates);
+const doors: ReadonlySet<unknown> = new Set<RunRow['door']>(['cli', 'http', 'cron', 'chat', 'loop', 'swarm']);
+const [stateAt, doorAt] = [fields.indexOf('state'), fields.indexOf('door')];
 
 export function valuesOf(row: RunRow): SqlValue[] {
   return fields.map((field) => row[field] ?? null);
 }
 
-export function parseRow(row: unknown): RunRow | undefined {
-  if (row === undefined) return undefined;
-  const parsed = rowShape.parse(row) as Record<string, unknown>;
-  const entries = fields.map((field) => [field, parsed[columns[field]]] as const).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries) as unknown as RunRow;
+/**
+ * A row as `columnList` selects it. The table is STRICT, so every column holds its type; words that this version does not
+ * know are refused.
+ */
+export function parseRow(values: unknown): RunRow | undefined {
+  if (values === undefined) return undefined;
+  const row: Record<string, unknown> = {};
+  const found = values as readonly SqlValue[];
+  for (const [index, field] of fields.entries()) if (found[index] !== null) row[field] = found[index];
+  assert.ok(states.has(found[stateAt]), `the run ${row['id']} has the unknown state ${JSON.stringify(found[stateAt])}`);
+  assert.ok(doors.has(found[doorAt]), `the run ${row['id']} came by the unknown door ${JSON.stringify(found[doorAt])}`);
+  return row as unknown as RunRow;
 }
