@@ -5,6 +5,7 @@ import type { OpenTools, ToolFacts } from '../worker/worker-context.ts';
 import { isRefused, openRoots } from '../tools/guard.ts';
 import { closedRoots } from '../tools/closed-roots.ts';
 import { classifyPath, type RootName, type RootPath } from '../tools/path.ts';
+import type { RootMemory } from '../tools/root-memory.ts';
 import { resourcesOf } from '../tools/resources.ts';
 import { restoreFile } from '../tools/restore-file.ts';
 import { targetHash } from '../tools/target-hash.ts';
@@ -18,6 +19,7 @@ export interface AgentToolsOptions {
   readonly clock: Clock;
   /** Folders that no root may contain: the home, the user's keys. */
   readonly protectedDirs: readonly string[];
+  readonly memory?: RootMemory;
   /** Hides secrets in what the tools show of a file. */
   readonly hide: (text: string) => string;
   /** Where commands run; absent: nowhere. */
@@ -31,7 +33,7 @@ export interface AgentToolsOptions {
 /** Opens an agent's roots and the core tools on them. All tools are open: what an agent was not granted is denied by policy, with a reason. */
 export async function openAgentTools(agent: AgentRoots, options: AgentToolsOptions): Promise<OpenTools> {
   if (!fs.existsSync(agent.workspace)) fs.mkdirSync(agent.workspace, { recursive: true, mode: 0o755 });
-  const roots = await openRoots(rootNames(agent), { protectedDirs: options.protectedDirs });
+  const roots = await openRoots(rootNames(agent), options);
   const names = coreTools.map((tool) => tool.name);
   const at = (target: string): RootPath => {
     const place = classifyPath(target, roots.names);

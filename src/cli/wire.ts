@@ -106,7 +106,7 @@ function keptParts({ env }: Base, { home, llm }: Pick<App, 'home' | 'llm'>): Pic
     objects: async () => {
       const [{ openObjects }, place] = await Promise.all([import('../state/open-objects.ts'), home()]);
       return (tenant) => {
-        const store = stores.get(tenant) ?? openObjects({ driver: 'disk', dir: place.objectsDir(tenant) });
+        const store = stores.get(tenant) ?? openObjects({ driver: 'disk', dir: place.objectsDir(tenant), trustMs: 1000 });
         stores.set(tenant, store);
         return store;
       };
@@ -140,6 +140,7 @@ function toolParts(
   { app: parts, pool, followSandboxes }: ToolWorld,
 ): Pick<App, 'openTools' | 'openSandbox' | 'sandboxes' | 'mcpStarter'> {
   const doors = new WeakMap<RunSandbox, RunDoors>();
+  const rootMemory = once(async () => (await import('../tools/root-memory.ts')).openRootMemory());
   const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
   const closed = async (): Promise<string[]> => protectedDirs(await home(), { env, userDir, tenant });
   const sandboxes: App['sandboxes'] = async (image) => {
@@ -164,10 +165,11 @@ function toolParts(
     },
     openTools: async (agent, sandbox) => {
       const { openAgentTools } = await import('./agent-tools.ts');
+      const memory = await rootMemory();
       const open = sandbox === undefined ? {} : (doors.get(sandbox) ?? {});
       const hidden = await parts().redactor();
       const hide = (text: string): string => hidden.text(text);
-      return await openAgentTools(agent, { clock: systemClock, protectedDirs: await closed(), hide, ...open });
+      return await openAgentTools(agent, { clock: systemClock, protectedDirs: await closed(), memory, hide, ...open });
     },
   };
 }

@@ -127,8 +127,9 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
     takeOver: (id, from, to) => database.relaxed(() => changeHeld(database, { id, holder: from, change: { ...to, ...allOf(to) }, scope })),
     settle: (id, holder, change) => settle(database, { id, holder, change, scope }),
     isHeldBy: (id, { owner = null, fence = null }) =>
-      database.statement(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`).get(id, owner, fence, ...scope.values) !==
-      undefined,
+      database
+        .statement(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`)
+        .get(id, owner, fence, ...scope.values) !== undefined,
     countInLane: (lane) => countInLane(database, lane, scope),
     remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
   };
@@ -149,7 +150,7 @@ function ofSession(
 ): SessionRun[] {
   const sql = `SELECT id, state, owner FROM runs WHERE session = ?${scope.sql.replace('tenant', '+tenant')} ORDER BY id DESC LIMIT ?`;
   const rows = database.statement(sql).all(session, ...scope.values, limit) as [RunId, RunState, string | null][];
-  return rows.map(([id, state, owner]) => ({ id, state, ...(owner === null ? {} : { owner }) }));
+  return rows.map(([id, state, owner]) => (owner === null ? { id, state } : { id, state, owner }));
 }
 
 function countInLane(database: Database, { tenant, project, lane, sinceMs }: Parameters<Runs['countInLane']>[0], scope: Scope): number {

@@ -7,8 +7,20 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { sha256 } from '../contracts/json.ts';
 import { isRefused, openRoots, type OpenRootsOptions, type Roots } from './guard.ts';
+import { openRootMemory } from './root-memory.ts';
 
-const modes: readonly ('race-free' | 'best-effort')[] = process.platform === 'linux' ? ['race-free', 'best-effort'] : ['best-effort'];
+type Mode = 'race-free' | 'remembered' | 'best-effort';
+
+/** `remembered`: opened once before with the same memory, as a server does for run after run. */
+const modes: readonly Mode[] = process.platform === 'linux' ? ['race-free', 'remembered', 'best-effort'] : ['best-effort'];
+
+/** The roots as a world of that mode opens them. */
+async function openAs(mode: Mode, specs: Parameters<typeof openRoots>[0], options: OpenRootsOptions = {}): Promise<Roots> {
+  if (mode !== 'remembered') return await openRoots(specs, { ...options, ...(mode === 'best-effort' ? { assurance: mode } : {}) });
+  const memory = openRootMemory();
+  await (await openRoots(specs, { ...options, memory }))[Symbol.asyncDispose]();
+  return await openRoots(specs, { ...options, memory });
+}
 
 interface World {
   readonly dir: string;
@@ -16,7 +28,7 @@ interface World {
   readonly roots: Roots;
 }
 
-async function openWorld(t: TestContext, assurance: 'race-free' | 'best-effort', options: OpenRootsOptions = {}): Promise<World> {
+async function openWorld(t: TestContext, mode: Mode, options: OpenRootsOptions = {}): Promise<World> {
   const dir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-guard-')));
   for (const name of ['ws/docs', 'outside/sub', 'repo', 'own/memory']) fs.mkdirSync(path.join(dir, name), { recursive: true });
   fs.writeFileSync(path.join(dir, 'ws/docs/a.md'), 'inside');
@@ -24,13 +36,14 @@ async function openWorld(t: TestContext, assurance: 'race-free' | 'best-effort',
   fs.writeFileSync(path.join(dir, 'outside/sub/secret'), 'SECRET');
   fs.writeFileSync(path.join(dir, 'repo/a.ts'), 'code');
   for (const name of ['SOUL.md', 'HANDOFF.md', 'agent.yaml', 'memory/notes.md']) fs.writeFileSync(path.join(dir, 'own', name), name);
-  const roots = await openRoots(
+  const roots = await openAs(
+    mode,
     [
       { name: 'workspace', dir: path.join(dir, 'ws'), access: 'write' },
       { name: 'agent', dir: path.join(dir, 'own'), access: 'write', memory: ['notes'] },
       { name: 'repo', dir: path.join(dir, 'repo'), access: 'read' },
     ],
-    { ...options, ...(assurance === 'best-effort' ? { assurance } : {}) },
+    options,
   );
   t.after(async () => {
     await roots[Symbol.asyncDispose]();
@@ -70,7 +83,7 @@ for (const mode of modes) {
   test(`${mode}: reads, writes, lists and removes in the workspace, and says its assurance`, async (t) => {
     const { roots, ws: dir } = await openWorld(t, mode);
 
-    assert.equal(roots.assurance, mode);
+    assert.equal(roots.assurance, mode === 'best-effort' ? mode : 'race-free');
     assert.deepEqual(roots.read(ws('docs/a.md')), { bytes: Buffer.from('inside'), size: 6 });
     assert.deepEqual(roots.read(ws('docs/a.md'), { start: 2, length: 3 }), { bytes: Buffer.from('sid'), size: 6 });
     assert.deepEqual(await roots.write(ws('new/deep/b.md'), Buffer.from('b')), { created: true });
@@ -481,10 +494,7 @@ for (const mode of modes) {
     const base = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'clawhold-later-')));
     fs.mkdirSync(path.join(base, 'ws'));
     const keys = path.join(base, 'ws/config/clawhold');
-    const roots = await openRoots([{ name: 'workspace', dir: path.join(base, 'ws'), access: 'write' }], {
-      protectedDirs: [keys],
-      ...(mode === 'best-effort' ? { assurance: mode } : {}),
-    });
+    const roots = await openAs(mode, [{ name: 'workspace', dir: path.join(base, 'ws'), access: 'write' }], { protectedDirs: [keys] });
     t.after(async () => {
       await roots[Symbol.asyncDispose]();
       fs.rmSync(base, { recursive: true });
@@ -508,14 +518,11 @@ for (const mode of modes) {
 for (const mode of modes) {
   test(`${mode}: a root within a root is entered by its own name only`, async (t) => {
     const { dir } = await openWorld(t, mode);
-    const roots = await openRoots(
-      [
-        { name: 'repo', dir, access: 'read' },
-        { name: 'workspace', dir: path.join(dir, 'ws'), access: 'write' },
-        { name: 'docs', dir: path.join(dir, 'ws/docs'), access: 'read' },
-      ],
-      mode === 'best-effort' ? { assurance: mode } : {},
-    );
+    const roots = await openAs(mode, [
+      { name: 'repo', dir, access: 'read' },
+      { name: 'workspace', dir: path.join(dir, 'ws'), access: 'write' },
+      { name: 'docs', dir: path.join(dir, 'ws/docs'), access: 'read' },
+    ]);
     t.after(async () => await roots[Symbol.asyncDispose]());
 
     const through = [

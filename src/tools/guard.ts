@@ -2,12 +2,13 @@ import fs from 'node:fs';
 import { sha256, type Sha256 } from '../contracts/json.ts';
 import type { Directory } from './guard/directory.ts';
 import { listPlace, type FolderEntry, type Listing, type ListOptions } from './guard/list-folder.ts';
-import { badRoot, openRoot, realDirOf, realOrFuture, refuseProtectedRoot } from './guard/open-root.ts';
+import { badRoot, findProtected, openRoot, refuseProtectedRoot } from './guard/open-root.ts';
 import { readRegular, statPlace, type FileContent } from './guard/read-file.ts';
 import { Refusal, refusalOf } from './guard/refusal.ts';
 import { atPlace, atWritablePlace, enter, requireWritable, type OpenRoots } from './guard/root.ts';
 import { removeRegular, replaceRegular } from './guard/write-file.ts';
 import { displayPath, type RootName, type RootPath } from './path.ts';
+import type { RootMemory } from './root-memory.ts';
 import type { ToolCode } from './tool-code.ts';
 
 export type { FileContent, FolderEntry, Listing, ListOptions };
@@ -60,6 +61,8 @@ export interface OpenRootsOptions {
   readonly protectedDirs?: readonly string[];
   /** For tests: use the weaker mechanism although the stronger exists. */
   readonly assurance?: 'best-effort';
+  /** Of a process that opens the same roots again and again. */
+  readonly memory?: RootMemory;
 }
 
 const maxFileBytes = 16 * 1024 * 1024;
@@ -74,15 +77,17 @@ export function isRefused(value: unknown): value is Refused {
  * @throws FixRequestError `tools.bad-root` when a folder is missing, or is one that an agent must not have.
  */
 export async function openRoots(specs: readonly RootName[], options: OpenRootsOptions = {}): Promise<Roots> {
-  const protectedDirs = (options.protectedDirs ?? []).map(realOrFuture);
+  const { memory } = options;
+  const closed = (options.protectedDirs ?? []).map((dir) => memory?.protectedDir(dir, findProtected) ?? findProtected(dir));
+  const protectedDirs = closed.map(({ real }) => real);
   const directories = new Map<string, Directory>();
   const protectedIds = new Set<string>();
   try {
     const names = specs.map((spec) => {
       if (directories.has(spec.name)) throw badRoot(spec, 'another root has that name');
-      const directory = openRoot(spec, options.assurance);
+      const directory = openRoot(spec, options);
       directories.set(spec.name, directory);
-      const dir = realDirOf(directory);
+      const dir = directory.path;
       if (spec.name !== 'agent') refuseProtectedRoot(spec, dir, protectedDirs);
       const id = `${directory.dev}:${directory.ino}`;
       if (protectedIds.has(id)) throw badRoot(spec, 'another root is the same folder, and one folder cannot have the rights of two names');
@@ -90,8 +95,7 @@ export async function openRoots(specs: readonly RootName[], options: OpenRootsOp
       protectedIds.add(id);
       return { ...spec, dir };
     });
-    const existing = protectedDirs.map((dir) => fs.statSync(dir, { throwIfNoEntry: false }));
-    for (const found of existing) if (found !== undefined) protectedIds.add(`${found.dev}:${found.ino}`);
+    for (const { id } of closed) if (id !== undefined) protectedIds.add(id);
     return rootsOf({ names, directories, protectedIds, protectedDirs });
   } catch (thrown) {
     for (const directory of directories.values()) fs.closeSync(directory.fd);

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { monotonicMs } from '../../contracts/clock.ts';
 import { reasonOf, RetryableError } from '../../contracts/errors.ts';
 
 /** The three system calls that can fail for lack of space or a broken disk; tests replace them. */
@@ -133,10 +134,10 @@ export class AppendFile implements AsyncDisposable {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    if (!this.#lonelyInPlace || nowMs() - this.#turnedMs < turnMs) process.nextTick(() => this.#flush());
+    if (!this.#lonelyInPlace || monotonicMs() - this.#turnedMs < turnMs) process.nextTick(() => this.#flush());
     else
       setImmediate(() => {
-        this.#turnedMs = nowMs();
+        this.#turnedMs = monotonicMs();
         this.#flush();
       });
   }
@@ -164,9 +165,9 @@ export class AppendFile implements AsyncDisposable {
   }
 
   #sync(waiters: readonly Waiter[], bytes: number): void {
-    const start = nowMs();
+    const start = monotonicMs();
     const finish = (error: Error | null): void => {
-      this.#syncMs = nowMs() - start;
+      this.#syncMs = monotonicMs() - start;
       this.#finish(waiters, { error, bytes });
     };
     this.#crowd = waiters.length > 1 ? lonelyLines : Math.max(0, this.#crowd - 1);
@@ -238,12 +239,6 @@ export class AppendFile implements AsyncDisposable {
       // silent-ok: the next open cuts a torn line off, and the file takes no more from this process.
     }
   }
-}
-
-/** Of a clock that only goes on. The global `performance` loads modules that cost each command 2 ms. */
-function nowMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
 }
 
 function writeAll(io: AppendIo, fd: number, bytes: Uint8Array): void {

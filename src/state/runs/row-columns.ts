@@ -49,7 +49,7 @@ export function parseRow(values: unknown): RunRow | undefined {
   const row: Record<string, unknown> = {};
   const found = values as readonly SqlValue[];
   for (const [index, field] of fields.entries()) if (found[index] !== null) row[field] = found[index];
-  assert.ok(states.has(found[stateAt]), `the run ${row['id']} has the unknown state ${JSON.stringify(found[stateAt])}`);
-  assert.ok(doors.has(found[doorAt]), `the run ${row['id']} came by the unknown door ${JSON.stringify(found[doorAt])}`);
+  assert.ok(states.has(found[stateAt]), `the run ${String(row['id'])} has the unknown state ${JSON.stringify(found[stateAt])}`);
+  assert.ok(doors.has(found[doorAt]), `the run ${String(row['id'])} came by the unknown door ${JSON.stringify(found[doorAt])}`);
   return row as unknown as RunRow;
 }

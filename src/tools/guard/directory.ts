@@ -11,7 +11,7 @@ export interface Directory {
   readonly dev: number;
   readonly ino: number;
   readonly isPinned: boolean;
-  /** Best effort only: the path, and the folders above it up to the root. */
+  /** Of a root where it really was when it was opened; best effort only: below it too, and the folders above up to the root. */
   readonly path: string;
   readonly above?: Directory;
 }
