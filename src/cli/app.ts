@@ -55,7 +55,7 @@ export interface App extends AsyncDisposable {
   secrets(): Promise<Secrets>;
   /** Gives runs the right to use one of them, for one request. */
   broker(): Promise<Broker>;
-  policyFiles(): Promise<readonly PolicySource[]>;
+  policyFiles(sinceMs?: number): Promise<readonly PolicySource[]>;
   /** An agent's tools on its roots. */
   readonly openTools: WorkerContext['openTools'];
   /** The sandbox of one run; nothing is started yet. */

@@ -5,7 +5,7 @@ import type { TenantId } from '../contracts/ids.ts';
 import type { PolicySource } from '../contracts/policy.ts';
 import type { Home } from '../state/home.ts';
 import { readYamlFile } from '../state/read-yaml-file.ts';
-import { unkept, type Readings } from '../state/readings.ts';
+import { unkept, type Look, type Readings } from '../state/readings.ts';
 
 /** `clawhold.yaml`; a home without one has the defaults. What was repaired is added to `notices`. */
 export async function readClawholdConfig(home: Home, notices: string[]): Promise<ClawholdConfig> {
@@ -34,12 +34,16 @@ function readIfThere(file: string): string | undefined {
  * Platform and tenant policy as they are on the disk, the same object as long as neither changed; a file that is not
  * there leaves its built-in default in force.
  */
-export async function readPolicyFiles(home: Home, tenant: TenantId, readings: Readings = unkept): Promise<readonly PolicySource[]> {
+export async function readPolicyFiles(
+  home: Home,
+  tenant: TenantId,
+  { readings = unkept, sinceMs }: { readonly readings?: Readings; readonly sinceMs?: number | undefined } = {},
+): Promise<readonly PolicySource[]> {
   const files = [
     { layer: 'platform', file: path.join('policies', 'platform.yaml') },
     { layer: 'tenant', file: path.join('tenants', tenant, 'policy.yaml') },
   ] as const;
-  return await readings.of(readPolicyFiles, `${home.dir}\0${tenant}`, async (look) => {
+  const read = async (look: Look): Promise<readonly PolicySource[]> => {
     const sources: PolicySource[] = [];
     for (const { layer, file } of files) {
       const place = path.join(home.dir, file);
@@ -48,5 +52,6 @@ export async function readPolicyFiles(home: Home, tenant: TenantId, readings: Re
       if (text !== undefined) sources.push({ layer, file, text });
     }
     return sources;
-  });
+  };
+  return await readings.since(sinceMs).of(readPolicyFiles, `${home.dir}\0${tenant}`, read);
 }

@@ -10,7 +10,7 @@ import type { Principal } from '../contracts/principal.ts';
 import { admit } from '../control/admit.ts';
 import { admittedOr } from '../gateway/admission-reply.ts';
 import type { RequestRefusedError } from '../gateway/request-refused-error.ts';
-import { systemClock } from '../contracts/clock.ts';
+import { monotonicMs, systemClock } from '../contracts/clock.ts';
 import { createHome } from '../state/home.ts';
 import { openQueue } from '../state/open-queue.ts';
 import { openTenants } from '../state/tenants.ts';
@@ -58,7 +58,7 @@ test('an edit acts on the next request, whatever was kept: of the same length, w
   await using app = wire({ env: { CLAWHOLD_CONFIG_HOME: path.join(root, 'user') }, cwd: root });
   await using queue = await openQueue({ driver: 'sqlite', file: path.join(home.dir, 'queue.db'), clock: systemClock });
   const { prepare } = openAdmission({ home, database: await app.database(), queue, clock: systemClock, log: silentLog, appOf: () => app });
-  const policyNow = async (): Promise<string> => (await prepare(tenant, main)).policy;
+  const policyNow = async (): Promise<string> => (await prepare({ tenant, agent: main, sinceMs: monotonicMs() })).policy;
   const files = [path.join(home.agentDir(tenant, main), 'agent.yaml'), path.join(home.dir, 'policies', 'platform.yaml')];
   for (const file of files) {
     fs.mkdirSync(path.dirname(file), { recursive: true });

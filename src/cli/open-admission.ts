@@ -5,6 +5,7 @@ import type { Log } from '../contracts/log.ts';
 import type { Metrics } from '../contracts/metrics.ts';
 import type { PolicySource } from '../contracts/policy.ts';
 import type { AdmitContext } from '../control/admit.ts';
+import type { Arrivals } from '../control/arrivals.ts';
 import type { ModelChoices } from '../control/request-model.ts';
 import { readProjects } from '../control/projects.ts';
 import { openTurns } from '../control/turns.ts';
@@ -15,7 +16,7 @@ import type { Home } from '../state/home.ts';
 import type { Queue } from '../state/queue.ts';
 import { openRuns } from '../state/runs.ts';
 import { openSessions } from '../state/sessions.ts';
-import { openTenants } from '../state/tenants.ts';
+import { openTenants, type Tenants } from '../state/tenants.ts';
 import { openUsage } from '../state/usage.ts';
 import { compileOptions } from '../worker/compile-options.ts';
 import { loadAgent, type LoadedAgent } from '../worker/load-agent.ts';
@@ -33,16 +34,19 @@ export interface AdmissionParts {
   readonly appOf: (tenant: TenantId) => Pick<App, 'config' | 'llm' | 'memo' | 'model' | 'policyFiles' | 'readings' | 'redactor'>;
   readonly maxDeliveries?: number;
   readonly metrics?: Metrics;
+  readonly arrivals?: Arrivals;
+  /** Default: opened here. */
+  readonly tenants?: Tenants;
 }
 
 /** Everything that admission needs, on one installation. */
 export function openAdmission(parts: AdmissionParts): AdmitContext {
-  const { home, database, queue, clock, log, appOf, maxDeliveries, metrics } = parts;
+  const { home, database, queue, clock, log, appOf, maxDeliveries, metrics, arrivals, tenants = openTenants(home) } = parts;
   return {
     clock,
     log,
     queue,
-    tenants: openTenants(home),
+    tenants,
     usage: openUsage({ database, home, clock }),
     turns: openTurns(),
     stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
@@ -52,6 +56,7 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
     models: async (tenant, agent) => await modelChoices(parts, tenant, agent),
     ...(maxDeliveries === undefined ? {} : { maxDeliveries }),
     ...(metrics === undefined ? {} : { metrics }),
+    ...(arrivals === undefined ? {} : { arrivals }),
   };
 }
 
@@ -64,7 +69,7 @@ interface Prepared {
 /** Looks at the files each time, and compiles what they say once. */
 function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare'] {
   const prepared = new Map<string, Prepared>();
-  return async (tenant: TenantId, agent: AgentId, workspace?: string) => {
+  return async ({ tenant, agent, workspace, sinceMs }) => {
     const app = appOf(tenant);
     const { memo, readings } = app;
     const loaded = await loadAgent(home, {
@@ -72,9 +77,10 @@ function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare
       agent,
       memo,
       readings,
+      sinceMs,
       ...(workspace === undefined ? {} : { workspace, isRepo: true }),
     });
-    const above = await app.policyFiles();
+    const above = await app.policyFiles(sinceMs);
     const name = `${tenant}/${agent}/${workspace ?? ''}`;
     const known = prepared.get(name);
     // The same objects are the same texts: what is read anew is another one.

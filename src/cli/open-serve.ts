@@ -1,6 +1,8 @@
 import { systemClock } from '../contracts/clock.ts';
 import { FixRequestError } from '../contracts/errors.ts';
 import type { ServeConfig } from '../contracts/serve-config.ts';
+import type { AdmitContext } from '../control/admit.ts';
+import { openArrivals, type Arrivals } from '../control/arrivals.ts';
 import { openGateway } from '../gateway/open-gateway.ts';
 import type { ReadinessCheck } from '../gateway/gateway-context.ts';
 import { watchReadiness } from '../gateway/watch-readiness.ts';
@@ -64,14 +66,13 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   const installation = opening.use(await openInstallation(app));
   const tools = await openServeTools(opening, { installation, env: app.env, role: 'server' });
   if (flags.logLevel !== undefined) tools.log.setLevel(flags.logLevel);
-  const { home, database, appOf, serve } = installation;
+  const { home, database, serve } = installation;
   // Nothing is accepted that could not be recorded.
   await installation.ledgerOf(app.tenant);
   const feed = opening.use(openRunFeed({ home, runs: openRuns(database) }));
-  const maxDeliveries = serve().queue?.maxDeliveries;
-  const common = { home, database, appOf, clock: systemClock, queue: tools.queue, log: tools.log, metrics: tools.metrics };
-  const admission = openAdmission({ ...common, ...(maxDeliveries === undefined ? {} : { maxDeliveries }) });
-  const parts = { ...tools, installation, admission };
+  const arrivals = openArrivals();
+  const admission = admissionOf(installation, tools, arrivals);
+  const parts = { ...tools, installation, admission, arrivals };
   const news: { announce?: () => Promise<void> } = {};
   const workers = opening.use(startWorkers({ ...parts, app, feed, flags, changed: async () => await news.announce?.() }));
   opening.use(startSweeps(parts));
@@ -92,6 +93,13 @@ export async function openServe(app: App, flags: ServeFlags = {}): Promise<Serve
   await news.announce();
   tools.log.info('serving', { url, version: version() });
   return servedBy(opening.move(), { url, installation, tools, workers });
+}
+
+function admissionOf(installation: Installation, { queue, log, metrics }: ServeTools, arrivals: Arrivals): AdmitContext {
+  const { home, database, appOf, tenants, serve } = installation;
+  const maxDeliveries = serve().queue?.maxDeliveries;
+  const tools = { queue, log, metrics, clock: systemClock };
+  return openAdmission({ ...tools, home, database, appOf, tenants, arrivals, ...(maxDeliveries === undefined ? {} : { maxDeliveries }) });
 }
 
 interface ServedParts {
@@ -141,6 +149,7 @@ function announcer(claim: ServeClaim, { url, workers }: { readonly url: string; 
 
 interface WorkerParts extends ServeTools {
   readonly app: App;
+  readonly arrivals: Arrivals;
   readonly installation: Installation;
   readonly feed: OpenRunFeed;
   readonly flags: ServeFlags;

@@ -37,7 +37,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     openSandbox: app.openSandbox,
     openTools: app.openTools,
     describeTools: async (agent) => await (await import('./agent-tools.ts')).describeAgentTools(agent, systemClock),
-    policyFiles: async () => await app.policyFiles(),
+    policyFiles: async (_tenant, sinceMs) => await app.policyFiles(sinceMs),
     approvalDesk: (item) => openApprovalDesk({ approvals, clock: systemClock, expiresMs, ...options, surface }, item),
     emit: options.emit,
   };

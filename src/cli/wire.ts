@@ -196,7 +196,7 @@ function fileParts({ env, cwd, tenant, notices, readings }: Base): Pick<App, 'ho
     home,
     config: once(async () => await (await import('./home-files.ts')).readClawholdConfig(await home(), notices)),
     llm: once(async () => await (await import('./home-files.ts')).readLlmConfig(await home(), notices)),
-    policyFiles: async () => await (await import('./home-files.ts')).readPolicyFiles(await home(), tenant, readings),
+    policyFiles: async (sinceMs) => await (await import('./home-files.ts')).readPolicyFiles(await home(), tenant, { readings, sinceMs }),
   };
 }
 

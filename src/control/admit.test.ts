@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { RunRequest } from '../contracts/admission.ts';
+import { monotonicMs } from '../contracts/clock.ts';
 import { FixRequestError, RetryableError } from '../contracts/errors.ts';
 import { newSessionId, parseAgentId, parseTenantId, type TenantId } from '../contracts/ids.ts';
 import { sha256 } from '../contracts/json.ts';
@@ -479,4 +480,25 @@ test('a wrong registry and a repo that is gone start nothing for a project, say 
   );
   assert.ok(!/home\/x|no\/such/.test(JSON.stringify(answers)));
   assert.equal(await codeOf(admit(world.ctx, principal(), ask())), 'admitted');
+});
+
+test('a run is announced before it is on the queue, with the time from before anything was looked at', async () => {
+  const looks: number[] = [];
+  const announced: (readonly [sinceMs: number, onQueue: boolean])[] = [];
+  await using world = await newWorld(
+    {},
+    {
+      prepare: async () => {
+        looks.push(monotonicMs());
+        return { policy: sha256('policy') };
+      },
+      arrivals: { add: (run, sinceMs) => void announced.push([sinceMs, world.runs.get(run) !== undefined]) },
+    },
+  );
+
+  await put(world);
+
+  assert.equal(announced.length, 1);
+  assert.ok(announced[0]![0] <= looks[0]!);
+  assert.equal(announced[0]![1], false);
 });

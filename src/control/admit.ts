@@ -1,5 +1,5 @@
 import type { Admission, RunRequest } from '../contracts/admission.ts';
-import type { Clock } from '../contracts/clock.ts';
+import { monotonicMs, type Clock } from '../contracts/clock.ts';
 import type { AgentId, TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { Metrics } from '../contracts/metrics.ts';
@@ -11,6 +11,7 @@ import type { PutOutcome, PutTask, Queue, TaskFacts } from '../state/queue.ts';
 import { acceptedRow, type RunRow, type Runs } from '../state/runs.ts';
 import type { Sessions } from '../state/sessions.ts';
 import type { Tenant, Tenants } from '../state/tenants.ts';
+import type { Arrivals } from './arrivals.ts';
 import { exceededQuota, hasCountQuota, overQuotaSentence, usdUse, type QuotaContext } from './quota.ts';
 import { refused, refusedByError, type Refused } from './refusal.ts';
 import { refusedModel, type RequestModelContext } from './request-model.ts';
@@ -36,9 +37,19 @@ export interface AdmitContext extends QuotaContext, RequestModelContext, Request
    * In this repo of a project, or in its own workspace: loads the agent and compiles the policy of platform, tenant and agent.
    * @throws FixRequestError when a run would.
    */
-  readonly prepare: (tenant: TenantId, agent: AgentId, workspace?: string) => Promise<{ readonly policy: Sha256 }>;
+  readonly prepare: (asked: PrepareAsked) => Promise<{ readonly policy: Sha256 }>;
   /** After so many deliveries a task is dead. */
   readonly maxDeliveries?: number;
+  /** Told of each run before it is on the queue. */
+  readonly arrivals?: Pick<Arrivals, 'add'>;
+}
+
+export interface PrepareAsked {
+  readonly tenant: TenantId;
+  readonly agent: AgentId;
+  readonly workspace?: string | undefined;
+  /** Since when the run is wanted: what was looked at after that is not looked at again. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -62,6 +73,7 @@ export async function admit(ctx: AdmitContext, principal: Principal, request: Ru
 }
 
 async function decideAndPut(ctx: AdmitContext, principal: Principal, given: RunRequest): Promise<Admission> {
+  const sinceMs = monotonicMs();
   if (!starters.some((role) => principal.roles.includes(role)))
     return refused(
       'control.role-not-allowed',
@@ -76,11 +88,12 @@ async function decideAndPut(ctx: AdmitContext, principal: Principal, given: RunR
   if ('outcome' in tenant) return tenant;
   const place = await requestedPlace(ctx, tenant.id, request);
   if (place !== undefined && 'outcome' in place) return place;
-  const prepared = await prepare(ctx, tenant.id, { ...request, workspace: place?.project.dir });
+  const prepared = await prepare(ctx, request, { tenant: tenant.id, workspace: place?.project.dir, sinceMs });
   if ('outcome' in prepared) return prepared;
   const model = await refusedModel(ctx, tenant.id, request);
   if (model !== undefined) return model;
-  const put = async (): Promise<Admission> => await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy, place });
+  const put = async (): Promise<Admission> =>
+    await putRun(ctx, { principal, request, tenant, key, policy: prepared.policy, place, sinceMs });
   const isCounted = hasCountQuota(tenant) || (place !== undefined && hasRate(place));
   return isCounted ? await ctx.turns.inTurn(tenant.id, put) : await put();
 }
@@ -119,14 +132,15 @@ export function activeTenant(ctx: Pick<AdmitContext, 'tenants' | 'log'>, id: Ten
 
 async function prepare(
   ctx: AdmitContext,
-  tenant: TenantId,
-  { agent, session, workspace }: RunRequest & { readonly workspace: string | undefined },
+  { agent, session }: RunRequest,
+  asked: Omit<PrepareAsked, 'agent'>,
 ): Promise<{ readonly policy: Sha256 } | Refused> {
+  const { tenant } = asked;
   const known = session === undefined ? undefined : ctx.stores(tenant).sessions.get(session);
   if (session !== undefined && known?.agent !== agent)
     return refused('control.unknown-session', `Agent ${agent} has no session ${session}. Leave it out to begin a new one.`);
   try {
-    return await ctx.prepare(tenant, agent, workspace);
+    return await ctx.prepare({ ...asked, agent });
   } catch (error) {
     const isUnknown = (error as { code?: unknown }).code === 'worker.unknown-agent';
     return refusedByError(ctx.log, error, {
@@ -146,6 +160,7 @@ interface PutRun {
   readonly key: string;
   readonly policy: Sha256;
   readonly place: ProjectPlace | undefined;
+  readonly sinceMs: number;
 }
 
 async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
@@ -161,6 +176,7 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
   const item = itemOf(request, { principal, nowMs, usdLeft: spent.limit - spent.used, place });
   const later = request.notBeforeMs === undefined ? {} : { notBeforeMs: request.notBeforeMs };
   const payload = { kind: 'start', item, request: hashOf(request), policy, ...later } as const;
+  ctx.arrivals?.add(item.runId, parts.sinceMs);
   const outcome = await putTask(ctx, taskOf(payload, { request, key, maxDeliveries: ctx.maxDeliveries }));
   if (outcome === undefined) return tooLarge();
   if (!outcome.isNew) {

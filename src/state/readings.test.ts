@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
+import { monotonicMs } from '../contracts/clock.ts';
 import { openReadings, type Identity, type Look } from './readings.ts';
 
 function makeFolder(): { readonly dir: string; readonly file: string } {
@@ -93,6 +94,36 @@ test('sabotage: readings that are kept at once miss the second change', async ()
   fs.writeFileSync(file, 'bbbb');
 
   assert.equal((await readings.of(readerOf, file, readerOf(file))).text, 'aaaa');
+});
+
+test('who began before the last look needs no other, and who began after it gets one', async () => {
+  const { file } = makeFolder();
+  let looks = 0;
+  const readings = openReadings({ identityOf: (place) => ((looks += 1), fs.lstatSync(place, { throwIfNoEntry: false })) });
+  await delay(150);
+  const beganMs = monotonicMs();
+  const ask = async (sinceMs: number): Promise<string> => (await readings.since(sinceMs).of(readerOf, file, readerOf(file))).text;
+  await ask(beganMs);
+  looks = 0;
+
+  fs.writeFileSync(file, 'bbbb');
+  const [early, earlyLooks] = [await ask(beganMs), looks];
+  const late = await ask(monotonicMs());
+
+  assert.deepEqual([early, earlyLooks, late], ['aaaa', 0, 'bbbb']);
+  assert.ok(looks > 0);
+});
+
+test('a change between two looks is seen by whoever began before it and asks after it', async () => {
+  const { file } = makeFolder();
+  const readings = openReadings();
+  await delay(150);
+  const ask = async (sinceMs?: number): Promise<string> => (await readings.since(sinceMs).of(readerOf, file, readerOf(file))).text;
+  await ask();
+  const beganMs = monotonicMs();
+  fs.writeFileSync(file, 'bbbb');
+
+  assert.equal(await ask(beganMs), 'bbbb');
 });
 
 test('what changes while it is read is read again the next time', async () => {

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { monotonicMs } from '../contracts/clock.ts';
 
 /** To be called before a place is looked at: a file, a folder for its names, or what is not there. Absolute. */
 export type Look = (place: string) => void;
@@ -19,6 +20,8 @@ export type Look = (place: string) => void;
 export interface Readings {
   /** `owner` is the function that reads, `key` what it reads. */
   of<T>(owner: object, key: string, read: (look: Look) => Promise<T>): Promise<T>;
+  /** The same for whoever began then (of `monotonicMs`): what was looked at after it needs no second look. Undefined: now. */
+  since(sinceMs: number | undefined): Readings;
 }
 
 export interface ReadingsOptions {
@@ -35,6 +38,8 @@ export type Identity = Pick<fs.Stats, 'dev' | 'ino' | 'mode' | 'size' | 'mtimeMs
 interface Reading {
   readonly value: unknown;
   readonly places: readonly (readonly [place: string, identity: Identity])[];
+  /** When all places were found to be the same last: before the first of them was looked at. */
+  seenMs: number;
 }
 
 /** Far more than a tick of any kernel's clock, and than the step by which that clock lags behind the one that is asked. */
@@ -44,12 +49,21 @@ const defaultMaxEntries = 256;
 export function openReadings(options: ReadingsOptions = {}): Readings {
   const { maxEntries = defaultMaxEntries, settledMs = defaultSettledMs, identityOf = lstat } = options;
   const owners = new WeakMap<object, Map<string, Reading>>();
-  return {
+  const isUnchanged = (known: Reading, sinceMs: number): boolean => {
+    if (known.seenMs >= sinceMs) return true;
+    const seenMs = monotonicMs();
+    if (!known.places.every(([place, identity]) => isSame(identityOf(place), identity))) return false;
+    known.seenMs = seenMs;
+    return true;
+  };
+  const since = (sinceMs: number): Readings => ({
+    since: (later = Infinity) => since(later),
     of: async <T>(owner: object, key: string, read: (look: Look) => Promise<T>): Promise<T> => {
       let kept = owners.get(owner);
       if (kept === undefined) owners.set(owner, (kept = new Map()));
       const known = kept.get(key);
-      if (known?.places.every(([place, identity]) => isSame(identityOf(place), identity)) === true) return known.value as T;
+      if (known !== undefined && isUnchanged(known, sinceMs)) return known.value as T;
+      const seenMs = monotonicMs();
       const places = new Map<string, Identity>();
       const beforeMs = Date.now() - settledMs;
       const value = await read((place) => {
@@ -59,14 +73,15 @@ export function openReadings(options: ReadingsOptions = {}): Readings {
       kept.delete(key);
       if ([...places.values()].some((identity) => identity !== undefined && identity.ctimeMs >= beforeMs)) return value;
       if (kept.size >= maxEntries) kept.delete(kept.keys().next().value ?? '');
-      kept.set(key, { value, places: [...places] });
+      kept.set(key, { value, places: [...places], seenMs });
       return value;
     },
-  };
+  });
+  return since(Infinity);
 }
 
 /** For a command that does one thing and ends: nothing is kept. */
-export const unkept: Readings = { of: async (_owner, _key, read) => await read(() => undefined) };
+export const unkept: Readings = { of: async (_owner, _key, read) => await read(() => undefined), since: () => unkept };
 
 /** Of the place itself, also when it is a link. */
 function lstat(place: string): Identity {

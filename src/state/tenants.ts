@@ -10,6 +10,7 @@ import { makeDurableDir, syncDirectory } from './durable-dir.ts';
 import { editYamlFile } from './edit-yaml-file.ts';
 import type { Home } from './home.ts';
 import { orNotWritable } from './not-writable.ts';
+import { onceATurn } from './once-a-turn.ts';
 import { readServeState } from './serve-file.ts';
 import { parseYaml, type YamlEditor } from './yaml-file.ts';
 
@@ -55,18 +56,16 @@ export interface Tenants {
 
 const fileName = 'tenant.yaml';
 
-export function openTenants(home: Home): Tenants {
-  /** Parsed once for each text: doors ask at every request. */
-  const parsed = new Map<TenantId, { readonly text: string; readonly config: TenantConfig }>();
-  const get: Tenants['get'] = (id) => {
-    const text = readTenantFile(home, id);
-    if (text === undefined) return id === 'default' ? tenantOf(id, { version: 1 }) : undefined;
-    const known = parsed.get(id);
-    if (known?.text === text) return tenantOf(id, known.config);
-    const { value: config } = parseYaml(text, tenantConfig, nameOf(id));
-    parsed.set(id, { text, config });
-    return tenantOf(id, config);
-  };
+export interface OpenTenantsOptions {
+  /** For a server, whose doors ask several times a request: each file is looked at once in a turn of the event loop. */
+  readonly isOnceATurn?: boolean;
+}
+
+export function openTenants(home: Home, { isOnceATurn = false }: OpenTenantsOptions = {}): Tenants {
+  const parsed: ParsedTenants = new Map();
+  const look: Tenants['get'] = (id) => lookAt(home, parsed, id);
+  const inTurn = onceATurn(look);
+  const get = isOnceATurn ? inTurn : look;
   const existing: Tenants['existing'] = (id) => {
     const tenant = get(id);
     if (tenant === undefined) throw unknownTenant(id);
@@ -76,21 +75,40 @@ export function openTenants(home: Home): Tenants {
     list: () => listTenants(home),
     get,
     existing,
-    create: async (id, config) => await create(home, id, config ?? { version: 1 }),
+    create: async (id, config) => {
+      const change = await create(home, id, config ?? { version: 1 });
+      inTurn.forget();
+      return change;
+    },
     edit: async (id, change) => {
       // Not `existing`: a wrong file must be correctable.
       if (readTenantFile(home, id) === undefined && id !== 'default') throw unknownTenant(id);
       makeDurableDir(home.tenantDir(id));
       const edited = await editYamlFile(fileOf(home, id), tenantConfig, change);
+      inTurn.forget();
       const before = edited.before === undefined ? {} : { before: edited.before };
       return { tenant: tenantOf(id, edited.value), file: nameOf(id), after: edited.after, ...before };
     },
     remove: (id, how) => {
       if (readTenantFile(home, id) === undefined && id !== 'default') throw unknownTenant(id);
       parsed.delete(id);
+      inTurn.forget();
       return remove(home, id, how);
     },
   };
+}
+
+/** Parsed once for each text: doors ask at every request. */
+type ParsedTenants = Map<TenantId, { readonly text: string; readonly config: TenantConfig }>;
+
+function lookAt(home: Home, parsed: ParsedTenants, id: TenantId): Tenant | undefined {
+  const text = readTenantFile(home, id);
+  if (text === undefined) return id === 'default' ? tenantOf(id, { version: 1 }) : undefined;
+  const known = parsed.get(id);
+  if (known?.text === text) return tenantOf(id, known.config);
+  const { value: config } = parseYaml(text, tenantConfig, nameOf(id));
+  parsed.set(id, { text, config });
+  return tenantOf(id, config);
 }
 
 /** The one sentence about a tenant that is not there, from whichever door. */

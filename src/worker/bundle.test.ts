@@ -138,7 +138,10 @@ test('history holds finished runs of the session, oldest first, without the run 
     row(2, 'done', 'old'),
   ];
 
-  const history = sessionHistory({ home, redactor: { text: (text: string) => text } as never, runs: { list: () => rows } as never }, item);
+  const history = sessionHistory(
+    { home, redactor: { text: (text: string) => text } as never, runs: { ofSession: () => rows } as never },
+    item,
+  );
 
   assert.deepEqual(
     history.map(({ role, text }) => `${role} ${text}`),

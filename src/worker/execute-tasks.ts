@@ -26,6 +26,8 @@ export interface ExecutorContext {
   readonly tracer: Tracer;
   /** Told of the step of the trace in which a run is worked on; disposed with it. */
   readonly traced?: (run: RunId, traceparent: string) => Disposable;
+  /** When runs were asked for that were put a moment ago and here: `WorkerContext.sinceMs`. */
+  readonly arrivals?: { take(run: RunId): number | undefined };
   /** Opened for that tenant alone, with its configuration as it is now. */
   readonly workerOf: (tenant: TenantId) => Promise<WorkerContext>;
   /** Asked every few seconds for what is at work: what a tenant that was suspended has here is given back. Default: it may. */

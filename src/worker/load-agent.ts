@@ -42,6 +42,8 @@ export interface LoadAgentOptions {
   readonly isRepo?: boolean;
   readonly memo?: Memo;
   readonly readings?: Readings;
+  /** As `Readings.since`. */
+  readonly sinceMs?: number | undefined;
 }
 
 /**
@@ -49,9 +51,9 @@ export interface LoadAgentOptions {
  * @throws FixRequestError when there is no such agent, its configuration is wrong, or a root is not usable.
  */
 export async function loadAgent(home: Home, options: LoadAgentOptions): Promise<LoadedAgent> {
-  const { tenant, agent, readings = unkept } = options;
+  const { tenant, agent, readings = unkept, sinceMs } = options;
   const key = `${home.agentDir(tenant, agent)}\0${options.workspace ?? ''}`;
-  const loaded = await readings.of(loadAgent, key, async (look) => await readAgent(home, options, look));
+  const loaded = await readings.since(sinceMs).of(loadAgent, key, async (look) => await readAgent(home, options, look));
   const { config, workspace } = loaded;
   // Where folders lead to is no matter of the agent's own files.
   refuseForeignFolders(home, { tenant, agent, config, workspace });
@@ -91,13 +93,20 @@ async function readAgent(home: Home, { tenant, agent, workspace, memo = forgetfu
   };
 }
 
+interface AgentOfItemContext {
+  readonly home: Home;
+  readonly memo: Memo;
+  readonly readings: Readings;
+  readonly sinceMs?: number;
+}
+
 /** The agent that an item names, in the workspace that it names. */
 export async function agentOfItem(
-  { home, memo, readings }: { readonly home: Home; readonly memo: Memo; readonly readings: Readings },
+  { home, memo, readings, sinceMs }: AgentOfItemContext,
   { tenant, agent, workspace, project }: Pick<RunItem, 'tenant' | 'agent' | 'workspace' | 'project'>,
 ): Promise<LoadedAgent> {
   const isRepo = project !== undefined;
-  return await loadAgent(home, { tenant, agent, memo, readings, isRepo, ...(workspace === undefined ? {} : { workspace }) });
+  return await loadAgent(home, { tenant, agent, memo, readings, sinceMs, isRepo, ...(workspace === undefined ? {} : { workspace }) });
 }
 
 async function unknownAgent(home: Home, tenant: TenantId, agent: AgentId): Promise<FixRequestError> {

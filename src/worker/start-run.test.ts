@@ -26,7 +26,7 @@ async function start(t: TestContext, asked: Pick<RunItem, 'door' | 'model'>): Pr
     redactor: { text: (text: string) => text },
     openModel: async (model: string) => ({ facts: { model, hasPrice: model === 'cheap/known' } }),
     runs: {
-      list: () => {
+      ofSession: () => {
         throw passed;
       },
     },

@@ -40,7 +40,7 @@ export async function startListed(
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
   const history = sessionHistory(ctx, item);
-  const sources = [...(await ctx.policyFiles(item.tenant)), policySourceOf(ctx.home, agent)];
+  const sources = [...(await ctx.policyFiles(item.tenant, ctx.sinceMs)), policySourceOf(ctx.home, agent)];
   using bounds = await boundsOf(ctx, item, { agent, model });
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
   await using tools = await ctx.openTools(agent, sandbox);

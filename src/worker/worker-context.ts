@@ -77,6 +77,8 @@ export interface WorkerContext {
   readonly memo: Memo;
   /** What was read of files that are still the same. */
   readonly readings: Readings;
+  /** When the run was asked for, if that was a moment ago and here: what was looked at since then is not looked at again. */
+  readonly sinceMs?: number;
   readonly runs: Runs;
   readonly objects: (tenant: TenantId) => Objects;
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;
@@ -88,8 +90,8 @@ export interface WorkerContext {
   readonly openTools: (agent: AgentRoots, sandbox?: RunSandbox) => Promise<OpenTools>;
   /** The same tools with nothing behind them, for a record that is walked again. */
   readonly describeTools: (agent: AgentRoots) => Promise<ToolFacts>;
-  /** Platform and tenant policy as they are on the disk now. */
-  readonly policyFiles: (tenant: TenantId) => Promise<readonly PolicySource[]>;
+  /** Platform and tenant policy as they are on the disk now, or were after `sinceMs`. */
+  readonly policyFiles: (tenant: TenantId, sinceMs?: number) => Promise<readonly PolicySource[]>;
   readonly approvalDesk: (item: RunItem) => ApprovalDesk;
   readonly emit: (event: RunEvent) => void;
   /** The tenant's day of money, shared with every run at work. Absent: only a run's own limits bound it. */

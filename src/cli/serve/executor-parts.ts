@@ -8,6 +8,7 @@ import type { RunItem } from '../../contracts/run.ts';
 import { readProjects } from '../../control/projects.ts';
 import { requestedPlace } from '../../control/request-project.ts';
 import type { RunRow } from '../../state/runs.ts';
+import type { Arrivals } from '../../control/arrivals.ts';
 import { openExecutor, type Executor } from '../../worker/execute-tasks.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
@@ -18,6 +19,8 @@ const defaultLeaseSeconds = 30;
 export interface ExecutorParts extends ServeTools {
   readonly installation: Installation;
   readonly concurrency: number;
+  /** Of runs that this process admitted. */
+  readonly arrivals?: Arrivals;
   /** Parts of texts go to who listens in this process. */
   readonly publish: (run: { readonly tenant: TenantId; readonly run: RunId }, event: RunEvent) => void;
 }
@@ -34,6 +37,7 @@ export function serveExecutor(parts: ExecutorParts): Executor {
     metrics,
     tracer,
     traced: parts.traced,
+    ...(parts.arrivals === undefined ? {} : { arrivals: parts.arrivals }),
     workerOf: async (tenant) => await installation.workerOf(tenant),
     mayWork: (tenant) => !isSuspended(installation, tenant),
     mayBegin: async (item) => await refuseLostPlace(parts, item),

@@ -51,7 +51,7 @@ export async function openInstallation(first: App): Promise<Installation> {
   const database = stack.use(openDatabase(home.databaseFile));
   const followers: Followers = {};
   const ledgerOf = openLedgers(stack, ledgerOptions(first, home, followers));
-  const tenants = openTenants(home);
+  const tenants = openTenants(home, { isOnceATurn: true });
   const sandboxPool = stack.use(openSandboxPool({ settings: () => current.config.sandbox?.pool }));
   const appFor = appMaker(first, { database, ledgerOf, sandboxPool, followers });
   let current = await readGeneration(appFor);

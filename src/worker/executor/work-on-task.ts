@@ -134,7 +134,8 @@ function leasedWorker(
 ): LeasedWorker {
   const tenant = payload.kind === 'start' ? payload.item.tenant : payload.tenant;
   const run = { tenant, run: runOf(payload) };
-  return { ...base, lease: held.lease, emit: (event) => ctx.publish(run, event) };
+  const sinceMs = payload.kind === 'start' ? ctx.arrivals?.take(run.run) : undefined;
+  return { ...base, lease: held.lease, emit: (event) => ctx.publish(run, event), ...(sinceMs === undefined ? {} : { sinceMs }) };
 }
 
 /** One run of a session at a time; the next is leased again soon. */
