@@ -23,6 +23,7 @@ import { loadAgent, type LoadedAgent } from '../worker/load-agent.ts';
 import { policySourceOf } from '../worker/policy-sources.ts';
 import { describeAgentTools } from './agent-tools.ts';
 import type { App } from './app.ts';
+import { perTenant } from './serve/per-tenant.ts';
 
 export interface AdmissionParts {
   readonly home: Home;
@@ -49,7 +50,7 @@ export function openAdmission(parts: AdmissionParts): AdmitContext {
     tenants,
     usage: openUsage({ database, home, clock }),
     turns: openTurns(),
-    stores: (tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) }),
+    stores: perTenant((tenant) => ({ runs: openRuns(database, tenant), sessions: openSessions(database, tenant) })),
     redact: async (tenant, text) => (await appOf(tenant).redactor()).text(text),
     prepare: preparer(parts),
     projects: async (tenant) => await readProjects(home, tenant),

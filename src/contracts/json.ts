@@ -18,6 +18,17 @@ export function isDeeperThan(value: JsonValue, depth: number): boolean {
   return false;
 }
 
+/** Whether a value is what JSON can say: nothing would be lost or changed if it were written and read. @throws RangeError when it goes in a circle */
+export function isJsonValue(value: unknown): value is JsonValue {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return value === null || typeof value === 'string' || typeof value === 'boolean';
+  // Not `every`, which passes over holes.
+  if (Array.isArray(value)) return value.findIndex((one) => !isJsonValue(one)) < 0;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.values(value).every(isJsonValue);
+}
+
 /** The one spelling of a JSON value, so that equal values have equal hashes. Source: RFC 8785. */
 export function canonicalJson(value: unknown): string {
   const text = canonicalize(value);

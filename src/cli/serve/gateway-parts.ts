@@ -25,6 +25,7 @@ import { inspectAgent } from '../inspect-agent.ts';
 import { askToStop } from '../stop-run.ts';
 import { countRequests } from './count-requests.ts';
 import type { Installation } from './open-installation.ts';
+import { perTenant } from './per-tenant.ts';
 import type { ServeTools } from './serve-tools.ts';
 import { serveWebhooks } from './webhook-parts.ts';
 
@@ -58,11 +59,11 @@ export function gatewayContext(parts: GatewayParts): GatewayContext {
       const row = runs.get(id);
       return row === undefined ? 'not-running' : await askToStop({ home, runs, queue, nowMs: systemClock.now() }, row);
     },
-    stores: (tenant) => ({
+    stores: perTenant((tenant) => ({
       runs: openRuns(database, tenant),
       sessions: openSessions(database, tenant),
       approvals: openApprovals(database, tenant),
-    }),
+    })),
     queue,
     projects: admission.projects,
     schedules: openSchedules(database),

@@ -18,7 +18,10 @@ export function boundLabels(max: Readonly<Record<string, number>>): LabelBounds 
     return value;
   };
   return {
-    bound: (labels) =>
-      Object.fromEntries(Object.entries(labels).flatMap(([name, value]) => (value === undefined ? [] : [[name, bounded(name, value)]]))),
+    bound: (labels) => {
+      const kept: Record<string, string> = {};
+      for (const [name, value] of Object.entries(labels)) if (value !== undefined) kept[name] = bounded(name, value);
+      return kept;
+    },
   };
 }
