@@ -2,6 +2,7 @@ import { systemClock } from '../contracts/clock.ts';
 import { defaultLimits, type ClawholdConfig } from '../contracts/config.ts';
 import { usdUse } from '../control/quota.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
+import { openSharedSync } from '../state/durable-dir.ts';
 import { openMoneyHolds } from '../state/money-holds.ts';
 import { openTenants } from '../state/tenants.ts';
 import { openUsage } from '../state/usage.ts';
@@ -28,6 +29,7 @@ export async function openWorker(app: App, options: WorkerOptions): Promise<Work
     defaultModel: config.model,
     memo: app.memo,
     readings: app.readings,
+    syncShared: openSharedSync(),
     runs,
     objects,
     ledger: async () => await app.ledger(),

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { oneSync } from './one-sync.ts';
 
 /**
  * Makes a folder and its missing parents (mode 0700) and makes their names durable, so that a file that is fsynced in
@@ -33,6 +34,24 @@ export function syncDirectory(dir: string): void {
 /** The same for several folders at once, without holding up the event loop. */
 export async function syncDirectories(dirs: readonly string[]): Promise<void> {
   await Promise.all(dirs.map(async (dir) => await syncElsewhere(dir)));
+}
+
+/** Syncs a folder that many add names to: who asks while a sync is under way shares the next one. */
+export type SharedSync = (dir: string) => Promise<void>;
+
+const maxFolders = 256;
+
+/** For a process that makes many files in the same folders. */
+export function openSharedSync(sync: (dir: string) => Promise<void> = syncElsewhere): SharedSync {
+  const folders = new Map<string, () => Promise<void>>();
+  return (dir) => {
+    let shared = folders.get(dir);
+    if (shared === undefined) {
+      if (folders.size >= maxFolders) folders.clear();
+      folders.set(dir, (shared = oneSync(async () => await sync(dir))));
+    }
+    return shared();
+  };
 }
 
 /** Only the sync waits for the disk, so only that goes to another thread. */

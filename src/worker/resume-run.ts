@@ -33,7 +33,7 @@ export async function resumeRun(
 ): Promise<ItemOutcome> {
   const row = resumableRow(ctx, id);
   const hold = await takeRun(ctx, row);
-  await using journal = await openRunJournal(ctx.home, { tenant: row.tenant, runId: id }, hold);
+  await using journal = await openRunJournal(ctx, { tenant: row.tenant, runId: id }, hold);
   tellTorn(ctx, id, journal);
   const accepted = journal.entries.find((entry) => entry.kind === 'accepted');
   if (accepted === undefined) throw neverAccepted(ctx, id);

@@ -2,9 +2,9 @@ import path from 'node:path';
 import type { Journal, JournalEntry } from '../contracts/journal.ts';
 import type { RunItem } from '../contracts/run.ts';
 import type { Sha256 } from '../contracts/json.ts';
-import type { Home } from '../state/home.ts';
 import { openJournal } from '../state/journal.ts';
 import type { RunHold } from './hold-run.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 /** A run's journal that remembers what was added, so that the bundle needs no second reading of the file. */
 export interface RunJournal extends Journal, AsyncDisposable {
@@ -16,11 +16,15 @@ export interface RunJournal extends Journal, AsyncDisposable {
 }
 
 /** Opens it for the holder: nothing is written any more once the hold is lost. */
-export async function openRunJournal(home: Home, item: Pick<RunItem, 'tenant' | 'runId'>, hold: RunHold): Promise<RunJournal> {
+export async function openRunJournal(
+  { home, syncShared }: Pick<WorkerContext, 'home' | 'syncShared'>,
+  item: Pick<RunItem, 'tenant' | 'runId'>,
+  hold: RunHold,
+): Promise<RunJournal> {
   const { fence, isTakenFromLiving } = hold;
   hold.check();
   const file = path.join(home.runDir(item.tenant, item.runId), 'journal.jsonl');
-  const journal = await openJournal(file, { fence, isTakenFromLiving, guard: () => hold.check() });
+  const journal = await openJournal(file, { fence, isTakenFromLiving, syncShared, guard: () => hold.check() });
   const all = [...journal.entries];
   return {
     entries: journal.entries,

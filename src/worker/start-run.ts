@@ -52,7 +52,7 @@ export async function startListed(
   const inputs: RunInputs = { files: pinnedFiles(ctx, agent), tools: offered, policy: sources, history };
   const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts, limits: bounds.limits });
   const hold = await holdStart(ctx, accepted, row);
-  await using journal = await openRunJournal(ctx.home, item, hold);
+  await using journal = await openRunJournal(ctx, item, hold);
   await recordStart(ctx, accepted, journal);
   if (!model.facts.hasPrice) tellUnpriced(ctx, model);
   return await continueRun(ctx, {

@@ -11,6 +11,7 @@ import type { PolicySource } from '../contracts/policy.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import type { Ledger } from '../governance/ledger.ts';
 import type { Redactor } from '../governance/redact.ts';
+import type { SharedSync } from '../state/durable-dir.ts';
 import type { Home } from '../state/home.ts';
 import type { Objects } from '../state/objects.ts';
 import type { MoneyOutcome, MoneyWish } from '../state/money-holds.ts';
@@ -79,6 +80,8 @@ export interface WorkerContext {
   readonly readings: Readings;
   /** When the run was asked for, if that was a moment ago and here: what was looked at since then is not looked at again. */
   readonly sinceMs?: number;
+  /** Of a process with many runs at once: their folders' names are synced together. */
+  readonly syncShared?: SharedSync;
   readonly runs: Runs;
   readonly objects: (tenant: TenantId) => Objects;
   readonly ledger: (tenant: TenantId) => Promise<Ledger>;
