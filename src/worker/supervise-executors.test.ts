@@ -24,7 +24,7 @@ function world(count: number, change: Partial<SuperviseContext> = {}): World {
     started.push(slot);
     const { promise, resolve } = Promise.withResolvers<string>();
     ends.set(slot, resolve);
-    return { pid: 100 + started.length, ended: promise, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') };
+    return { pid: 100 + started.length, ended: promise, heard: () => true, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') };
   };
   const lane = { tenant: parseTenantId('default'), agentType: 'agent', scheduled: 0, leased: 0, dead: 0, isPaused: false };
   const supervisor = superviseExecutors({
@@ -98,10 +98,38 @@ test('processes that ended for lack of work stay away until there is work, and a
 
 test('a process that does not end when it is asked to is killed', async () => {
   const ended = Promise.withResolvers<string>();
-  const start = (): ExecutorProcess => ({ pid: 1, ended: ended.promise, stop: () => {}, kill: () => ended.resolve('SIGKILL') });
+  const start = (): ExecutorProcess => ({
+    pid: 1,
+    ended: ended.promise,
+    heard: () => true,
+    stop: () => {},
+    kill: () => ended.resolve('SIGKILL'),
+  });
   const { supervisor } = world(1, { start, stopMs: 5 });
 
   await supervisor.stop();
 
   assert.equal(await ended.promise, 'SIGKILL');
+});
+
+test('a process that hangs is killed and started again, and one that speaks now and then is not', async () => {
+  const started: number[] = [];
+  const looks: number[] = [];
+  const start = (slot: number): ExecutorProcess => {
+    started.push(slot);
+    const isHanging = slot === 0 && started.filter((one) => one === 0).length === 1;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    // The other one speaks at every third look only.
+    const heard = (): boolean => !isHanging && (slot === 0 || looks.push(slot) % 3 === 0);
+    return { pid: started.length, ended: promise, heard, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') };
+  };
+  const reasons: (string | undefined)[] = [];
+  const metrics = { ...noMetrics, count: (_name: string, labels?: { readonly reason?: string }) => void reasons.push(labels?.reason) };
+  const { supervisor } = world(2, { start, lookMs: 1, silentLooks: 4, metrics });
+
+  while (started.length < 3 || looks.length < 30) await new Promise((resolve) => setTimeout(resolve, 1));
+  await supervisor.stop();
+
+  assert.deepEqual(started, [0, 1, 0]);
+  assert.deepEqual(reasons, ['SIGKILL']);
 });

@@ -8,6 +8,8 @@ export interface ExecutorProcess {
   readonly pid: number;
   /** Resolves with why it ended: `idle` when it had nothing to do for long, `stopped` when it was told to, else its death. */
   readonly ended: Promise<string>;
+  /** Whether it said anything since this was asked last. */
+  heard(): boolean;
   /** Asks it to give back what it cannot finish soon, and to end. */
   stop(): void;
   kill(): void;
@@ -23,6 +25,9 @@ export interface SuperviseContext {
   readonly stopMs: number;
   /** Between two deaths soon after each other: doubled each time. Default 250 ms. */
   readonly backoffMs?: number;
+  /** One that says nothing at so many looks, so far apart, hangs: it is killed. Defaults 12 and 5 s. */
+  readonly silentLooks?: number;
+  readonly lookMs?: number;
   readonly changed?: (pids: readonly number[]) => void;
 }
 
@@ -37,8 +42,9 @@ const longestBackoffMs = 30_000;
 const soundMs = 60_000;
 
 /**
- * Keeps executor processes alive: one that dies is started again, later each time it dies soon; one that ended for lack
- * of work is started when there is some, as many as there are tasks.
+ * Keeps executor processes alive: one that dies is started again, later each time it dies soon; one that hangs is killed
+ * and started again, for its task is somebody else's by then and its slot would be lost; one that ended for lack of work is
+ * started when there is some, as many as there are tasks.
  */
 export function superviseExecutors(ctx: SuperviseContext): Supervisor {
   const stopped = new AbortController();
@@ -48,12 +54,14 @@ export function superviseExecutors(ctx: SuperviseContext): Supervisor {
     { length: ctx.count },
     async (_, slot) => await keepSlot(ctx, { slot, running, changed, signal: stopped.signal }),
   );
+  const looking = setInterval(lookerAt(ctx, running), ctx.lookMs ?? 5000).unref();
   return {
     get pids() {
       return [...running.values()].map(({ pid }) => pid);
     },
     stop: async () => {
       stopped.abort();
+      clearInterval(looking);
       for (const one of running.values()) one.stop();
       const late = setTimeout(() => {
         for (const one of running.values()) one.kill();
@@ -61,6 +69,20 @@ export function superviseExecutors(ctx: SuperviseContext): Supervisor {
       await Promise.all(slots);
       clearTimeout(late);
     },
+  };
+}
+
+/** Looks are counted and not time: while this process sleeps, nobody else is silent. */
+function lookerAt({ log, silentLooks = 12 }: SuperviseContext, running: ReadonlyMap<number, ExecutorProcess>): () => void {
+  const silent = new WeakMap<ExecutorProcess, number>();
+  return () => {
+    for (const child of running.values()) {
+      const looks = child.heard() ? 0 : (silent.get(child) ?? 0) + 1;
+      silent.set(child, looks);
+      if (looks !== silentLooks) continue;
+      log.error('an executor process hangs and is killed', { executor_pid: child.pid });
+      child.kill();
+    }
   };
 }
 

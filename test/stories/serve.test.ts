@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -125,6 +126,26 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test('an executor process says again and again that it lives, so that one that hangs is noticed', async () => {
+  using one = newInstallation();
+  const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
+  const child = fork(main, ['serve', '--role', 'executor'], { cwd: one.root, env: one.env, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const beats: unknown[] = [];
+  child.on('message', (message) => {
+    if (message === 'alive') beats.push(message);
+  });
+
+  while (beats.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const whileAlive = beats.length;
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  const whileStopped = beats.length - whileAlive;
+  child.kill('SIGKILL');
+
+  assert.equal(whileStopped, 0);
+});
 
 test('an executor without work ends after its idle time, and one is started when work arrives', async () => {
   await using server = await startOpenAiServer({ respond: () => ({ text: 'over' }) });

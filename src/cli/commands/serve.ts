@@ -38,7 +38,11 @@ async function serve(context: CommandContext, flags: Flags): Promise<void> {
 
 /** A child of a server: it ends when it is told to, when the server is gone, or when there was nothing to do for long. */
 async function execute({ app, signal }: CommandContext): Promise<void> {
-  const { openServedExecutor } = await import('../open-executor.ts');
+  const [{ openServedExecutor }, { aliveMessage, idleMessage }] = await Promise.all([
+    import('../open-executor.ts'),
+    import('../serve/executor-process.ts'),
+  ]);
+  using _beat = repeat(2000, () => void (process.connected && process.send?.(aliveMessage)));
   const orphaned = new AbortController();
   process.once('disconnect', () => orphaned.abort());
   await using executor = await openServedExecutor(app);
@@ -54,8 +58,14 @@ async function execute({ app, signal }: CommandContext): Promise<void> {
   clearInterval(timer);
   const waitMs = orphaned.signal.aborted ? 0 : executor.drainSeconds * 1000;
   await executor.drain(waitMs);
-  if (idle.signal.aborted && !signal.aborted) process.send?.('idle');
+  if (idle.signal.aborted && !signal.aborted) process.send?.(idleMessage);
   if (process.connected) process.disconnect();
+}
+
+function repeat(everyMs: number, act: () => void): Disposable {
+  act();
+  const timer = setInterval(act, everyMs).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function numberOf(flag: string, text: string, max: number): number {

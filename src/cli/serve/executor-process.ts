@@ -13,6 +13,8 @@ export interface StartExecutorOptions {
 
 /** What a child says before it ends of itself. */
 export const idleMessage = 'idle';
+/** What it says all the while, so that one that hangs is noticed. */
+export const aliveMessage = 'alive';
 
 /**
  * Starts this program once more, as an executor. It ends when this process does: the channel between them closes with
@@ -26,13 +28,20 @@ export function startExecutor({ env, cwd, memoryMb, slot, told }: StartExecutorO
     { cwd, env: { ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   );
   let why: string | undefined;
+  let isHeard = true;
   child.on('message', (message) => {
+    isHeard = true;
     if (message === idleMessage) why = idleMessage;
-    else told(message);
+    else if (message !== aliveMessage) told(message);
   });
+  const heard = (): boolean => {
+    const was = isHeard;
+    isHeard = false;
+    return was;
+  };
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(why ?? (signal === null ? `exit ${code}` : signal)));
   });
-  return { pid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM'), kill: () => void child.kill('SIGKILL') };
+  return { pid: child.pid ?? 0, ended, heard, stop: () => void child.kill('SIGTERM'), kill: () => void child.kill('SIGKILL') };
 }
