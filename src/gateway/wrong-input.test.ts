@@ -82,6 +82,15 @@ const wrongs: Readonly<Record<string, Wrong>> = {
     409,
     'gateway.workflow-invalid',
   ]),
+  'a job for a workflow with a step of nobody': inJob({ agent: undefined, workflow: 'ghostly' }, /no agent "nobody" here/, [
+    404,
+    'gateway.not-found',
+  ]),
+  'a job for a workflow with a step in a project that is not listed': inJob(
+    { agent: undefined, workflow: 'lost' },
+    /no project "x": there is shop\. /,
+    [403, 'control.project-not-allowed'],
+  ),
   'a job for a project that is not listed': inJob({ project: 'x', lane: 'infra' }, /there is shop\. Name one/, [
     403,
     'control.project-not-allowed',
@@ -142,7 +151,10 @@ async function worldOfMistakes(t: Parameters<typeof openWorld>[0]): Promise<Gate
   const world = await openWorld(t);
   const dir = path.join(world.home.tenantDir(parseTenantId('default')), 'workflows');
   fs.mkdirSync(dir, { recursive: true });
+  const main = '{ agent: main, message: x }';
   fs.writeFileSync(path.join(dir, 'broken.yaml'), 'version: 1\nsteps: []\n');
+  fs.writeFileSync(path.join(dir, 'ghostly.yaml'), `version: 1\nsteps: [${main}, { agent: nobody, message: x }]\n`);
+  fs.writeFileSync(path.join(dir, 'lost.yaml'), `version: 1\nsteps: [${main}, { agent: main, message: x, project: x, lane: infra }]\n`);
   return world;
 }
 

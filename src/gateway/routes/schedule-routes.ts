@@ -189,7 +189,14 @@ async function starterOf(
       'A job starts an agent or a workflow, and only an agent works for a project. Name one of the two.',
     );
   }
-  if (workflow !== undefined) return parseAgentId((await findWorkflow(ctx, call, workflow)).steps[0]?.agent ?? '');
+  if (workflow !== undefined) {
+    const { steps } = await findWorkflow(ctx, call, workflow);
+    for (const step of steps) {
+      await findAgent(ctx, call, step.agent);
+      await checkPlace(ctx, call.tenant, step);
+    }
+    return parseAgentId(steps[0]?.agent ?? '');
+  }
   return (await findAgent(ctx, call, agent ?? '')).agent;
 }
 
