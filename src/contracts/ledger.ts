@@ -224,6 +224,20 @@ export const ledgerEvents = lazily({
       definition: z.optional(sha),
       reason: z.optional(text),
     }),
+  /** Before a person pauses or resumes a queue, puts dead tasks back, or takes tasks out. */
+  'queue.change': () =>
+    z.strictObject({
+      type: z.literal('queue.change'),
+      ...frame,
+      principal,
+      change: z.enum(['paused', 'resumed', 'requeued', 'removed']),
+      /** Whose queue; absent: everybody's. */
+      tenant: z.optional(text),
+      agentType: z.optional(text),
+      /** Absent: all in the state. */
+      task: z.optional(text),
+      state: z.optional(text),
+    }),
   /** Before a run is asked for; the run's own start names `schedule:<job>` as its principal. */
   'schedule.fired': () =>
     z.strictObject({ type: z.literal('schedule.fired'), ...frame, job: text, agent: text, slot: text, isManual: z.boolean() }),

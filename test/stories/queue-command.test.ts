@@ -12,6 +12,7 @@ import { wire } from '../../src/cli/wire.ts';
 import { openQueue } from '../../src/state/open-queue.ts';
 import type { Queue } from '../../src/state/queue.ts';
 import { newInstallation, type Installation } from './installation.ts';
+import { serveHome } from './served.ts';
 
 const acme = parseTenantId('acme');
 const home = parseTenantId('default');
@@ -88,6 +89,37 @@ test('drain waits until nothing is worked on, gives up in time with 124, and lea
 
   assert.deepEqual([late.code, late.json.leased, quiet.code, quiet.json.leased], [124, 1, 0, 0]);
   assert.deepEqual(await queue.lease({ worker: 'w', leaseMs: 1000, max: 5 }), []);
+});
+
+test('who pauses, resumes, requeues and removes is in the ledger, from the command line and over HTTP, before it is done', async () => {
+  using one = newInstallation({ clawholdYaml: 'model: scripted/demo\n' });
+  await using served = await serveHome(one);
+
+  for (const args of [['pause'], ['resume'], ['requeue', '--own'], ['remove', '--state', 'dead', '--yes']])
+    await one.cli(['queue', ...args]);
+  await served.ask('POST', '/api/v1/queue/pause', {});
+  await served.ask('POST', '/api/v1/queue/resume', { tenant: '*' });
+  await served.ask('POST', '/api/v1/queue/requeue', {});
+  const { stdout } = await one.cli(['audit', 'query', '--type', 'queue.change', '--json']);
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .toSorted((a, b) => (a.at < b.at ? -1 : 1));
+
+  assert.deepEqual(
+    events.map(({ principal, change, tenant, state }) => [principal.kind, change, tenant, state]),
+    [
+      ['user', 'paused', undefined, undefined],
+      ['user', 'resumed', undefined, undefined],
+      ['user', 'requeued', 'default', undefined],
+      ['user', 'removed', undefined, 'dead'],
+      ['service', 'paused', 'default', undefined],
+      ['service', 'resumed', undefined, undefined],
+      ['service', 'requeued', 'default', undefined],
+    ],
+  );
+  assert.equal((await one.cli(['audit', 'verify', '--schema'])).code, 0);
 });
 
 test('status tells of a pause also when nothing waits', async () => {

@@ -2,11 +2,13 @@ import { FixRequestError } from '../../contracts/errors.ts';
 import { parseTaskId, type TaskId, type TenantId } from '../../contracts/ids.ts';
 import { readPayload } from '../../contracts/read-payload.ts';
 import { sumOf } from '../../control/quota.ts';
+import { recordQueueChange, type QueueChange } from '../../governance/record-queue-change.ts';
 import { openRuns } from '../../state/runs.ts';
 import type { Queue, QueueScope, TaskFacts } from '../../state/queue.ts';
 import { printResult, type CommandContext } from '../command.ts';
 import { count } from '../describe-totals.ts';
 import { openHomeQueue } from '../resume-on-queue.ts';
+import { localUser } from '../run-options.ts';
 import type { RemoveFlags, ScopeFlags } from './queue.ts';
 import { scopeFrom, stateFrom } from './queue-views.ts';
 
@@ -15,6 +17,7 @@ const page = 500;
 
 export async function requeue(context: CommandContext, task: string | undefined, flags: ScopeFlags): Promise<void> {
   const id = task === undefined ? {} : { task: parseTaskId(task) };
+  await record(context, 'requeued', { ...scopeFrom(context, flags), ...id });
   await using queue = await openHomeQueue(context.app);
   const requeued = await queue.requeue({ ...scopeFrom(context, flags), ...id });
   if (requeued === 0 && task !== undefined) throw unknownTask(task, 'dead');
@@ -30,10 +33,25 @@ export async function remove(context: CommandContext, task: string | undefined, 
     );
   await using queue = await openHomeQueue(context.app);
   const scope = { ...scopeFrom(context, flags), ...(state === undefined ? {} : { state }) };
+  await record(context, 'removed', { ...scope, ...(task === undefined ? {} : { task: parseTaskId(task) }) });
   const removed =
     task === undefined ? await removeAll(context, queue, scope) : await removeOne(context, queue, { ...scope, task: parseTaskId(task) });
   if (removed === 0 && task !== undefined) throw unknownTask(task, 'such');
   printResult(context.io, { removed }, `${count(removed, 'task')} removed.`);
+}
+
+async function record(
+  context: CommandContext,
+  change: QueueChange['change'],
+  { tenant, agentType, task, state }: Pick<QueueChange, 'tenant' | 'agentType' | 'task' | 'state'>,
+): Promise<void> {
+  const what = {
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(agentType === undefined ? {} : { agentType }),
+    ...(task === undefined ? {} : { task }),
+    ...(state === undefined ? {} : { state }),
+  };
+  await recordQueueChange(await context.app.ledger(), { principal: localUser(context), change, ...what }, Date.now());
 }
 
 type Removal = Parameters<Queue['remove']>[0];
@@ -91,12 +109,14 @@ function unknownTask(task: string, what: string): FixRequestError {
 }
 
 export async function pause(context: CommandContext, flags: ScopeFlags): Promise<void> {
+  await record(context, 'paused', scopeFrom(context, flags));
   await using queue = await openHomeQueue(context.app);
   await queue.pause(scopeFrom(context, flags));
   printResult(context.io, { isPaused: true }, `${whose(context, flags)} is paused; what waits is kept. Go on with: clawhold queue resume`);
 }
 
 export async function resume(context: CommandContext, flags: ScopeFlags): Promise<void> {
+  await record(context, 'resumed', scopeFrom(context, flags));
   await using queue = await openHomeQueue(context.app);
   await queue.resume(scopeFrom(context, flags));
   printResult(context.io, { isPaused: false }, `${whose(context, flags)} goes on.`);
@@ -111,6 +131,7 @@ export async function drain(context: CommandContext, flags: ScopeFlags, timeout:
       `--timeout was given ${JSON.stringify(timeout)}, which is not a number of seconds. Correct it.`,
     );
   const scope = scopeFrom(context, flags);
+  await record(context, 'paused', scope);
   await using queue = await openHomeQueue(context.app);
   await queue.pause(scope);
   const leased = await waitForQuiet(queue, scope, { untilMs: performance.now() + seconds * 1000, signal: context.signal });

@@ -1,10 +1,11 @@
 import * as z from 'zod/mini';
 import type { TaskId, TenantId } from '../../contracts/ids.ts';
 import type { Principal } from '../../contracts/principal.ts';
+import { recordQueueChange, type QueueChange } from '../../governance/record-queue-change.ts';
 import type { QueueScope, TaskFacts } from '../../state/queue.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError, unknownThing } from '../request-refused-error.ts';
-import { defineRoute, json, operators, type Route } from '../route.ts';
+import { defineRoute, json, operators, type Call, type Route } from '../route.ts';
 import { count, defaultPage, name, nextCursor, pageLimit, pageOf, taskId, timeMs } from './shapes.ts';
 
 /** Another tenant's queue, or `*` for all of them: for admins of the platform. Absent: one's own. */
@@ -78,8 +79,10 @@ export const requeueTasks: Route = defineRoute({
   roles: operators,
   body: z.strictObject({ tenant: tenantChoice, task: z.optional(taskId) }),
   answer: z.object({ requeued: count }),
-  handle: async (ctx, { principal, body }) => {
+  handle: async (ctx, call) => {
+    const { principal, body } = call;
     const scope = scopeOf(ctx, principal, body.tenant);
+    await record(ctx, call, { change: 'requeued', ...scope, ...(body.task === undefined ? {} : { task: body.task }) });
     return json({ requeued: await ctx.queue.requeue(body.task === undefined ? scope : { ...scope, task: body.task as TaskId }) });
   },
 });
@@ -94,8 +97,10 @@ export const pauseQueue: Route = defineRoute({
   roles: operators,
   body: z.strictObject({ tenant: tenantChoice }),
   answer: isPaused,
-  handle: async (ctx, { principal, body }) => {
-    await ctx.queue.pause(scopeOf(ctx, principal, body.tenant));
+  handle: async (ctx, call) => {
+    const scope = scopeOf(ctx, call.principal, call.body.tenant);
+    await record(ctx, call, { change: 'paused', ...scope });
+    await ctx.queue.pause(scope);
     return json({ isPaused: true });
   },
 });
@@ -108,11 +113,21 @@ export const resumeQueue: Route = defineRoute({
   roles: operators,
   body: z.strictObject({ tenant: tenantChoice }),
   answer: isPaused,
-  handle: async (ctx, { principal, body }) => {
-    await ctx.queue.resume(scopeOf(ctx, principal, body.tenant));
+  handle: async (ctx, call) => {
+    const scope = scopeOf(ctx, call.principal, call.body.tenant);
+    await record(ctx, call, { change: 'resumed', ...scope });
+    await ctx.queue.resume(scope);
     return json({ isPaused: false });
   },
 });
+
+async function record(
+  ctx: Pick<GatewayContext, 'ledger'>,
+  { principal: { kind, id }, tenant, nowMs }: Pick<Call, 'principal' | 'tenant' | 'nowMs'>,
+  change: { readonly change: QueueChange['change'] } & Pick<QueueScope, 'tenant'> & { readonly task?: string },
+): Promise<void> {
+  await recordQueueChange(await ctx.ledger(tenant), { principal: { kind, id }, ...change }, nowMs);
+}
 
 /** @throws RequestRefusedError when somebody names another tenant who is not the platform's admin, or one that is not there. */
 function scopeOf({ tenants }: Pick<GatewayContext, 'tenants'>, principal: Principal, tenant: string | undefined): QueueScope {
