@@ -157,7 +157,7 @@ async function wholeOf(ctx: GatewayContext, { tenant, signal }: ChatCall, { chat
     const message = `The gateway stops before run ${chat.run} has ended; it goes on. Ask for /api/v1/runs/${chat.run} later.`;
     throw new RequestRefusedError(503, code, message, { remedy: 'retry', retryAfterSeconds: 5 });
   }
-  const completion = completionOf(chat, end, waitingOf(ctx, { tenant, chat }));
+  const completion = completionOf(chat, end, end.state === 'waiting' ? waitingOf(ctx, { tenant, chat }) : []);
   remember(end.output);
   return { kind: 'json', body: completion };
 }
