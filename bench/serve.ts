@@ -83,7 +83,16 @@ function call(url: string, token: string, body?: string): Promise<{ readonly run
   });
 }
 
-/** From the request to the run's end. */
+type Turn = (server: Server, token: string) => Promise<number>;
+
+/** In one request, as a stock OpenAI client asks. */
+async function chat(server: Server, token: string): Promise<number> {
+  const started = performance.now();
+  await call(`${server.url}/v1/chat/completions`, token, '{"model":"agent/main","messages":[{"role":"user","content":"hello"}]}');
+  return performance.now() - started;
+}
+
+/** In two: from the request that puts the run to the answer that tells its end. */
 async function turn(server: Server, token: string): Promise<number> {
   const started = performance.now();
   const { run } = await call(`${server.url}/api/v1/runs`, token, '{"agent":"main","input":"hello"}');
@@ -94,12 +103,12 @@ async function turn(server: Server, token: string): Promise<number> {
 async function many(
   server: Server,
   token: string,
-  options: { readonly clients: number; readonly isOver: (done: number) => boolean },
+  options: { readonly ask: Turn; readonly clients: number; readonly isOver: (done: number) => boolean },
 ): Promise<{ readonly perSecond: number; readonly cpuMs: number }> {
   let done = 0;
   const client = async (): Promise<void> => {
     while (!options.isOver(done)) {
-      await turn(server, token);
+      await options.ask(server, token);
       done += 1;
     }
   };
@@ -135,23 +144,32 @@ rows.push(['memory, idle', '≤ 120 MB', `${quantile(idle, 0.5).toFixed(0)} MB`]
 
 const server = await start();
 for (let warm = 0; warm < 50; warm += 1) await turn(server, token);
-const turns: number[] = [];
-for (let index = 0; index < Number(values.turns); index += 1) turns.push(await turn(server, token));
-rows.push([
-  'a turn through HTTP, request to end, one client',
-  'p50 ≤ 10 ms',
-  `p50 ${quantile(turns, 0.5).toFixed(1)} ms, p95 ${quantile(turns, 0.95).toFixed(1)} ms`,
-]);
-for (const clients of [8, 16, 32]) {
-  const until = performance.now() + Number(values.seconds) * 1000;
-  const { perSecond, cpuMs } = await many(server, token, { clients, isOver: () => performance.now() > until });
-  rows.push([`turns a second, ${clients} clients; CPU of the server a turn`, '≥ 400', `${perSecond.toFixed(0)}; ${cpuMs.toFixed(2)} ms`]);
+const doors: readonly (readonly [name: string, ask: Turn])[] = [
+  ['REST: put the run, ask for its end', turn],
+  ['OpenAI door: one request', chat],
+];
+for (const [door, ask] of doors) {
+  const turns: number[] = [];
+  for (let index = 0; index < Number(values.turns); index += 1) turns.push(await ask(server, token));
+  const [half, most] = [0.5, 0.95].map((part) => quantile(turns, part).toFixed(1));
+  rows.push([`a turn, request to end, one client. ${door}`, 'p50 ≤ 10 ms', `p50 ${half} ms, p95 ${most} ms`]);
+}
+for (const [door, ask] of doors) {
+  for (const clients of [8, 16, 32]) {
+    const until = performance.now() + Number(values.seconds) * 1000;
+    const { perSecond, cpuMs } = await many(server, token, { ask, clients, isOver: () => performance.now() > until });
+    rows.push([
+      `turns a second, ${clients} clients; CPU of the server a turn. ${door}`,
+      '≥ 400',
+      `${perSecond.toFixed(0)}; ${cpuMs.toFixed(2)} ms`,
+    ]);
+  }
 }
 const before = memoryMb(server);
 const half = Number(values.runs) / 2;
-await many(server, token, { clients: 16, isOver: (done) => done >= half });
+await many(server, token, { ask: turn, clients: 16, isOver: (done) => done >= half });
 const middle = memoryMb(server);
-await many(server, token, { clients: 16, isOver: (done) => done >= half });
+await many(server, token, { ask: turn, clients: 16, isOver: (done) => done >= half });
 rows.push([
   `memory over ${values.runs} runs more`,
   'flat',

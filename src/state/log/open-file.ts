@@ -1,6 +1,9 @@
 import fs from 'node:fs';
 import type { OpenedFile } from './append-file.ts';
 
+const { O_RDWR, O_APPEND, O_NOFOLLOW } = fs.constants;
+const forAppending = O_RDWR | O_APPEND | (O_NOFOLLOW ?? 0);
+
 export interface RecoveredFile extends OpenedFile {
   /** Bytes of a torn last line that were cut off. */
   readonly droppedBytes: number;
@@ -12,9 +15,9 @@ export interface RecoveredFile extends OpenedFile {
  * nobody was told that it is durable. The cut is durable before anything is appended behind it.
  */
 export function openForAppend(file: string): RecoveredFile {
-  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = fs.constants;
-  const isNew = !fs.existsSync(file);
-  const fd = fs.openSync(file, O_RDWR | O_APPEND | O_CREAT | (O_NOFOLLOW ?? 0), 0o600);
+  const made = make(file);
+  if (made !== undefined) return { file, fd: made, size: 0, droppedBytes: 0, isNew: true };
+  const fd = fs.openSync(file, forAppending, 0o600);
   try {
     const total = fs.fstatSync(fd).size;
     const size = endOfLastLine(fd, total);
@@ -22,9 +25,19 @@ export function openForAppend(file: string): RecoveredFile {
       fs.ftruncateSync(fd, size);
       fs.fsyncSync(fd);
     }
-    return { file, fd, size, droppedBytes: total - size, isNew };
+    return { file, fd, size, droppedBytes: total - size, isNew: false };
   } catch (error) {
     fs.closeSync(fd);
+    throw error;
+  }
+}
+
+/** Undefined when something stands there: also a link that leads nowhere, which is not followed. */
+function make(file: string): number | undefined {
+  try {
+    return fs.openSync(file, forAppending | fs.constants.O_CREAT | fs.constants.O_EXCL, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
     throw error;
   }
 }
