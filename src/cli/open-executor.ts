@@ -1,6 +1,7 @@
 import type { Executor } from '../worker/execute-tasks.ts';
 import type { App } from './app.ts';
 import { serveExecutor } from './serve/executor-parts.ts';
+import { endMessageOf } from './serve/forward-ends.ts';
 import { openInstallation } from './serve/open-installation.ts';
 import { openServeTools } from './serve/serve-tools.ts';
 
@@ -16,14 +17,19 @@ export interface ServedExecutor extends AsyncDisposable {
   readonly drainSeconds: number;
 }
 
-/** Opens queue and database for itself and takes one task at a time. */
+/** Opens queue and database for itself, and takes as many tasks at a time as are configured for one process. */
 export async function openServedExecutor(app: App): Promise<ServedExecutor> {
   await using opening = new AsyncDisposableStack();
   const installation = opening.use(await openInstallation(app));
   const work: { executor?: Executor } = {};
   const metricsWay = { send: tell, busy: () => work.executor?.busy ?? 0 };
   const tools = await openServeTools(opening, { installation, env: app.env, role: 'executor', metricsWay });
-  const executor = (work.executor = serveExecutor({ ...tools, installation, concurrency: 1, publish: () => {} }));
+  const concurrency = installation.serve().executors?.perProcess ?? 1;
+  const publish: Parameters<typeof serveExecutor>[0]['publish'] = (run, event) => {
+    const message = endMessageOf(run, event);
+    if (message !== undefined) tell(message);
+  };
+  const executor = (work.executor = serveExecutor({ ...tools, installation, concurrency, publish }));
   executor.start();
   const stack = opening.move();
   const { executors, drainSeconds = 30 } = installation.serve();

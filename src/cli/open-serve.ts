@@ -16,6 +16,7 @@ import { buildId, version } from './build-id.ts';
 import { openAdmission } from './open-admission.ts';
 import { startExecutor } from './serve/executor-process.ts';
 import { defaultConcurrency, serveExecutor } from './serve/executor-parts.ts';
+import { acceptEnd } from './serve/forward-ends.ts';
 import { runtimeDirOf } from './sandboxes.ts';
 import { addGauges } from './serve/gauges.ts';
 import { gatewayContext } from './serve/gateway-parts.ts';
@@ -180,8 +181,8 @@ function ownWorkers(parts: WorkerParts, drainSeconds: number): Workers {
 }
 
 function childWorkers(parts: WorkerParts, count: number, drainSeconds: number): Workers {
-  const { app, installation, log, queue, metrics } = parts;
-  const { memoryMb = 512, idleSeconds } = installation.serve().executors ?? {};
+  const { app, installation, feed, log, queue, metrics } = parts;
+  const { perProcess = 1, memoryMb = 512, idleSeconds } = installation.serve().executors ?? {};
   const busy = new Map<number, number>();
   const supervisor = superviseExecutors({
     queue,
@@ -191,14 +192,16 @@ function childWorkers(parts: WorkerParts, count: number, drainSeconds: number): 
     stopMs: drainSeconds * 1000 + 15_000,
     start: (slot) => {
       busy.delete(slot);
-      const told = (message: unknown): void => void busy.set(slot, acceptMetrics(metrics, message)?.busy ?? 0);
+      const told = (message: unknown): void => {
+        if (!acceptEnd(feed, message)) busy.set(slot, acceptMetrics(metrics, message)?.busy ?? 0);
+      };
       return startExecutor({ env: app.env, cwd: app.cwd, memoryMb, slot, told });
     },
     changed: () => void parts.changed().catch(() => undefined),
   });
   return {
-    most: count,
-    slots: () => ({ busy: sumOf(busy.values()), all: supervisor.pids.length }),
+    most: count * perProcess,
+    slots: () => ({ busy: sumOf(busy.values()), all: supervisor.pids.length * perProcess }),
     readiness: () => ({ name: 'executors', isReady: idleSeconds !== undefined || supervisor.pids.length > 0 }),
     blame: () => false,
     pids: () => supervisor.pids,

@@ -19,6 +19,8 @@ function makeServeConfig() {
         concurrency: z.optional(whole),
         /** Child processes beside it; with some, the server itself executes nothing. Default 0. */
         processes: z.optional(z.number().check(z.int(), z.nonnegative(), z.maximum(256))),
+        /** Runs at the same time in one child process. Default 1: what kills the process ends no other run there. */
+        perProcess: z.optional(whole),
         /** Of one child process: mebibytes. Default 512. */
         memoryMb: z.optional(whole),
         /** A child without work ends after so many seconds, and starts again when work arrives. Absent: it stays. */

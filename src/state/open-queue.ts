@@ -14,6 +14,8 @@ export interface QueueOptions {
   readonly monotonicMs?: () => number;
   /** The file grows no further than this; then a put is refused as on a full disk. Default: no bound. */
   readonly maxBytes?: number;
+  /** Another process puts the tasks that this one waits for: while some come, they are looked for more often. */
+  readonly isFedElsewhere?: boolean;
 }
 
 export async function openQueue(options: QueueOptions): Promise<Queue> {

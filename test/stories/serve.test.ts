@@ -118,6 +118,23 @@ test('runs in child processes: one that dies is started again and its run goes o
   for (const pid of children) while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
+test('one child process works on as many runs at a time as it may: a run that hangs there holds up no other', async () => {
+  await using server = await startOpenAiServer({
+    respond: (_request, count) => (count === 1 ? { hang: 'before-headers' as const } : { text: 'over' }),
+  });
+  const clawholdYaml = 'model: test/model\nserve: { drainSeconds: 0, executors: { processes: 1, perProcess: 2 } }\n';
+  using one = newInstallation({ openAi: server.baseUrl, clawholdYaml });
+  await using served = await serveHome(one);
+  const hanging = await served.post('first');
+  while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+
+  const other = await served.reached(await served.post('second'), 'done', 'failed');
+  const { slots } = (await one.cli(['status', '--json'])).json.executors;
+  const first = await served.reached(hanging, 'running');
+
+  assert.deepEqual([other.state, other.output, first.state, slots], ['done', 'over', 'running', 2]);
+});
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

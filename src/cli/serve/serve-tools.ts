@@ -50,7 +50,9 @@ export async function openServeTools(
   const tracer = stack.use(
     await openTracer({ endpoint, serviceName: `clawhold-${role}`, log, version: version(), redact: (text) => redactor.text(text) }),
   );
-  const queue = stack.use(await openQueue({ driver: 'sqlite', file: path.join(installation.home.dir, 'queue.db'), clock: systemClock }));
+  const file = path.join(installation.home.dir, 'queue.db');
+  const isFedElsewhere = metricsWay !== undefined;
+  const queue = stack.use(await openQueue({ driver: 'sqlite', file, clock: systemClock, isFedElsewhere }));
   const own = openMetrics({ version: version(), build: buildId() });
   const told = metricsWay === undefined ? undefined : stack.use(forwardMetrics(metricsWay));
   const metrics = told === undefined ? own : withCounts(own, told);

@@ -37,7 +37,7 @@ const maxReason = 2000;
  * monotonic clock, so that setting the calendar's clock neither ends nor prolongs them.
  */
 export function openSqliteQueue(
-  { file, clock, monotonicMs = kernelMs, maxBytes }: QueueOptions,
+  { file, clock, monotonicMs = kernelMs, maxBytes, isFedElsewhere }: QueueOptions,
   { isNeverLone }: SqliteTestOptions = {},
 ): Queue {
   const database = openQueueFile(file, maxBytes);
@@ -45,6 +45,7 @@ export function openSqliteQueue(
   return new SqliteQueue({
     file,
     maxBytes,
+    isFedElsewhere,
     isNeverLone,
     database,
     now: () => ({ wallMs: Math.floor(clock.now()), monotonicMs: monotonicMs() }),
@@ -65,6 +66,7 @@ function kernelMs(): number {
 interface SqliteQueueContext extends SqliteTestOptions {
   readonly file: string;
   readonly maxBytes: number | undefined;
+  readonly isFedElsewhere: boolean | undefined;
   readonly database: Database;
   readonly now: () => Moment;
 }
@@ -77,11 +79,12 @@ class SqliteQueue implements Queue {
   readonly #waiters: Waiters;
   #closed: Promise<void> | undefined;
 
-  constructor({ file, maxBytes, isNeverLone, database, now }: SqliteQueueContext) {
+  constructor({ file, maxBytes, isFedElsewhere, isNeverLone, database, now }: SqliteQueueContext) {
     this.#database = database;
     this.#now = now;
     let version = dataVersion(database);
     this.#waiters = new Waiters({
+      isBrisk: isFedElsewhere === true,
       mayLease: (scope) => mayLease(database, scope, now()),
       hasNews: () => {
         const before = version;

@@ -4,6 +4,8 @@ export interface WaitersContext {
   readonly mayLease: (scope: QueueScope) => boolean;
   /** Whether something is due, or another process committed something since the last time. */
   readonly hasNews: () => boolean;
+  /** Look often for a while after there was news: another process puts what is waited for here. */
+  readonly isBrisk: boolean;
 }
 
 interface Waiter {
@@ -13,12 +15,18 @@ interface Waiter {
 
 /** How long a task that another process put, or that becomes due, may stay unseen. */
 const pollMs = 20;
+/** The same while others keep putting. */
+const briskPollMs = 2;
+/** So many brisk looks without news end it: about a second. */
+const briskLooks = 500;
 
 /** Consumers that wait for something to lease. Only while there are some, news from elsewhere is looked for. */
 export class Waiters implements Disposable {
   readonly #context: WaitersContext;
   readonly #waiting = new Set<Waiter>();
   #poll: NodeJS.Timeout | undefined;
+  /** Brisk looks that are left. */
+  #brisk = 0;
   #isClosed = false;
 
   constructor(context: WaitersContext) {
@@ -33,7 +41,7 @@ export class Waiters implements Disposable {
     const onAbort = (): void => resolve();
     signal.addEventListener('abort', onAbort, { once: true });
     this.#waiting.add(waiter);
-    this.#poll ??= setInterval(() => this.#look(), pollMs).unref();
+    this.#poll ??= this.#lookLater();
     try {
       await promise;
     } finally {
@@ -57,12 +65,19 @@ export class Waiters implements Disposable {
     this.#stop();
   }
 
+  #lookLater(): NodeJS.Timeout {
+    return setTimeout(() => this.#look(), this.#brisk > 0 ? briskPollMs : pollMs).unref();
+  }
+
   #look(): void {
-    if (this.#context.hasNews()) this.check();
+    const hasNews = this.#context.hasNews();
+    this.#brisk = hasNews && this.#context.isBrisk ? briskLooks : Math.max(0, this.#brisk - 1);
+    this.#poll = this.#lookLater();
+    if (hasNews) this.check();
   }
 
   #stop(): void {
-    clearInterval(this.#poll);
+    clearTimeout(this.#poll);
     this.#poll = undefined;
   }
 }
