@@ -11,6 +11,8 @@ import { parseArgs } from 'node:util';
  * disk with journal and ledger; the model is a script that answers at once. Logs go to a file, as with systemd.
  *
  *     npm run build && node bench/serve.ts --starts 9 --turns 300 --seconds 5 --runs 10000 [--dir FOLDER]
+ *
+ * `--executors 'processes: 2, perProcess: 8'` measures with that under `serve.executors`.
  */
 const { values } = parseArgs({
   options: {
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     runs: { type: 'string', default: '2000' },
     dir: { type: 'string', default: os.tmpdir() },
+    executors: { type: 'string', default: '' },
   },
 });
 const program = path.join(import.meta.dirname, '..', 'dist', 'clawhold.mjs');
@@ -125,7 +128,7 @@ function quantile(numbers: readonly number[], part: number): number {
 command('init', '--agent', 'main');
 writeFileSync(
   path.join(folder, '.clawhold', 'clawhold.yaml'),
-  'version: 1\nmodel: scripted/hello\nserve: { telemetry: { logLevel: warn } }\n',
+  `version: 1\nmodel: scripted/hello\nserve: { telemetry: { logLevel: warn }, executors: { ${values.executors} } }\n`,
 );
 const token = command('tokens', 'create', '--role', 'submitter');
 const rows: (readonly [what: string, aim: string, result: string])[] = [];
