@@ -39,14 +39,21 @@ test('a glob made to be slow is answered at once', () => {
   assert.equal(covers?.('a'.repeat(1000)), false);
 });
 
+// Its general parser: a shortcut that it takes for `*.*` alone wants a letter behind the dot, which no shell does.
 test('globs of one name agree with picomatch', () => {
   const name = fc.string({ unit: fc.constantFrom('a', 'b', '.'), minLength: 1, maxLength: 6 }).filter((text) => !/^\.+$/.test(text));
   const glob = fc
     .string({ unit: fc.constantFrom('a', 'b', '.', '*', '?'), minLength: 1, maxLength: 6 })
     .filter((text) => !/\*\*|^\.+$/.test(text));
+  const runs = { numRuns: 2000, examples: [['*.*', 'a.'] as [string, string]] };
   fc.assert(
     fc.property(glob, name, (pattern, text) => {
-      assert.equal(compileGlob(`./${pattern}`.slice(1))?.(text), picomatch.isMatch(text, pattern, { dot: true }), `${pattern} ${text}`);
+      assert.equal(
+        compileGlob(`./${pattern}`.slice(1))?.(text),
+        picomatch.isMatch(text, pattern, { dot: true, fastpaths: false }),
+        `${pattern} ${text}`,
+      );
     }),
+    runs,
   );
 });
