@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newApprovalId, newRunId, newSessionId } from '../contracts/ids.ts';
 import { readPayload } from '../contracts/read-payload.ts';
+import { acceptedRow } from '../state/runs.ts';
 import { admitResume } from './admit-resume.ts';
 import { acme, beta, main, newWorld, noon, principal, type World } from './fixtures/admit-world.ts';
 
 test('an answer puts its run back on the queue once, and another tenant cannot', async () => {
   await using world = await newWorld({ quotas: { concurrentRuns: 0 } });
-  const row = { ...(await rowOfNewRun(world)), state: 'waiting' as const };
+  const row = await rowOfNewRun(world);
   const approval = newApprovalId(noon);
   const approver = principal(acme, ['approver']);
 
@@ -58,22 +59,8 @@ test('a human who wants a run to go on puts it back once for each of its ends', 
 });
 
 async function rowOfNewRun(world: World) {
-  const row = {
-    id: newRunId(noon),
-    session: newSessionId(noon),
-    tenant: acme,
-    agent: main,
-    state: 'waiting',
-    door: 'http',
-    model: '',
-    inputPreview: '',
-    reason: '',
-    createdMs: noon,
-    turns: 0,
-    toolCalls: 0,
-    inputTokens: 0,
-    outputTokens: 0,
-  } as const;
+  const item = { runId: newRunId(noon), sessionId: newSessionId(noon), tenant: acme, agent: main, door: 'http', input: '' } as const;
+  const row = { ...acceptedRow(item, noon), state: 'waiting' } as const;
   world.runs.insert(row);
   return row;
 }

@@ -11,7 +11,7 @@ export function makeDurableDir(dir: string): void {
 }
 
 /** Makes a folder and its missing parents (mode 0700); returns the folders that got a new name and are to be synced. */
-export function makeDir(dir: string): string[] {
+function makeDir(dir: string): string[] {
   const first = fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   if (first === undefined) return [];
   const changed: string[] = [];

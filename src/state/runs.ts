@@ -163,8 +163,10 @@ function countInLane(database: Database, { tenant, project, lane, sinceMs }: Par
   return (database.get(sql, project, lane, tenant, sinceMs, ...scope.values) as { n: number }).n;
 }
 
+type AskedItem = Pick<RunItem, 'runId' | 'sessionId' | 'tenant' | 'agent' | 'door' | 'project' | 'lane' | 'model' | 'input'>;
+
 /** A run that was accepted and that nobody has begun: admission makes this row, or the worker that finds none. */
-export function acceptedRow(item: RunItem, nowMs: number): RunRow {
+export function acceptedRow(item: AskedItem, nowMs: number): RunRow {
   const { runId: id, sessionId: session, tenant, agent, door, project, lane } = item;
   return {
     id,

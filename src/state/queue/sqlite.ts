@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { monotonicMs as kernelMs } from '../../contracts/clock.ts';
 import { FixRequestError } from '../../contracts/errors.ts';
 import { LeaseLostError } from '../../contracts/lease-lost-error.ts';
 import type { TaskId, TenantId } from '../../contracts/ids.ts';
@@ -55,12 +56,6 @@ export function openSqliteQueue(
 interface SqliteTestOptions {
   /** Everything is the writer's thread's to do. */
   readonly isNeverLone?: boolean | undefined;
-}
-
-/** Shared by the processes of a machine, unlike `performance.now()`. */
-function kernelMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
 }
 
 interface SqliteQueueContext extends SqliteTestOptions {

@@ -4,6 +4,7 @@ import type { RunId } from '../../contracts/ids.ts';
 import { isGivenUp, terminalStates } from '../../contracts/run.ts';
 import { readJournal } from '../../state/journal.ts';
 import { acceptedRow, type RunRow } from '../../state/runs.ts';
+import type { ExecutorContext } from '../execute-tasks.ts';
 import { resumeRun } from '../resume-run.ts';
 import { startListed } from '../start-run.ts';
 import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
@@ -19,11 +20,18 @@ export function runOf(payload: TaskPayload): RunId {
  * Does what a delivery of a task still has to do: begins the run, goes on with it, or finds that an earlier delivery
  * has done it (undefined).
  */
-export async function advanceRun(worker: LeasedWorker, payload: TaskPayload, signal: AbortSignal): Promise<ItemOutcome | undefined> {
+export async function advanceRun(
+  { mayBegin, signal }: Pick<ExecutorContext, 'mayBegin'> & { readonly signal: AbortSignal },
+  worker: LeasedWorker,
+  payload: TaskPayload,
+): Promise<ItemOutcome | undefined> {
   const id = runOf(payload);
   const row = worker.runs.get(id) ?? insertRow(worker, payload);
   if (row === undefined || isDone(row, payload, worker)) return undefined;
-  if (payload.kind === 'start' && !(await hasBegun(worker, row))) return await startListed(worker, { given: payload.item, row }, signal);
+  if (payload.kind === 'start' && !(await hasBegun(worker, row))) {
+    await mayBegin?.(payload.item);
+    return await startListed(worker, { given: payload.item, row }, signal);
+  }
   return await resumeRun(worker, id, { signal, approvals: 'wait' });
 }
 

@@ -5,7 +5,6 @@ import { readPayload } from '../../contracts/read-payload.ts';
 import { givenUpReason } from '../../contracts/run.ts';
 import { traceIdOf } from '../../contracts/trace.ts';
 import type { Lease } from '../../state/queue.ts';
-import type { RunRow } from '../../state/runs.ts';
 import type { ExecutorContext } from '../execute-tasks.ts';
 import type { ItemOutcome, WorkerContext } from '../worker-context.ts';
 import { advanceRun, runOf, type LeasedWorker } from './advance-run.ts';
@@ -145,18 +144,12 @@ async function inSession(ctx: TaskContext, { payload, worker, readyMs }: Opened)
   if (ctx.sessions.has(session)) return soonAgain('its session is at work');
   ctx.sessions.add(session);
   try {
-    if (payload.kind === 'start' && !hasBegun(worker.runs.get(payload.item.runId))) await ctx.mayBegin?.(payload.item);
-    const outcome = await advanceRun(worker, payload, ctx.signal);
+    const outcome = await advanceRun(ctx, worker, payload);
     if (outcome !== undefined) await tell(ctx, { worker, readyMs }, outcome);
     return { kind: 'done' };
   } finally {
     ctx.sessions.delete(session);
   }
-}
-
-/** Whether anybody has held it. */
-function hasBegun(row: RunRow | undefined): boolean {
-  return row?.fence !== undefined;
 }
 
 async function tell(ctx: TaskContext, { worker, readyMs }: Pick<Opened, 'worker' | 'readyMs'>, outcome: ItemOutcome): Promise<void> {
