@@ -107,22 +107,6 @@ test('a list is newest first, filtered, and paged without gap or repetition', ()
   assert.equal(runs.list().length, 25);
 });
 
-test('every filter reads one range of one index', () => {
-  using database = openDatabase(path.join(scratch(), 'db'));
-  for (const where of [
-    'tenant = 1',
-    'tenant = 1 AND agent = 2',
-    'tenant = 1 AND state = 2',
-    'tenant = 1 AND agent = 2 AND state = 3',
-    'session = 1',
-    'state = 1',
-  ]) {
-    const plan = JSON.stringify(database.all(`EXPLAIN QUERY PLAN SELECT * FROM runs WHERE ${where} AND id < 9 ORDER BY id DESC LIMIT 5`));
-    assert.match(plan, /SEARCH runs USING INDEX/, where);
-    assert.doesNotMatch(plan, /TEMP B-TREE/, where);
-  }
-});
-
 test('of two processes that take a run over, one gets it', () => {
   const file = path.join(scratch(), 'db');
   using one = openDatabase(file);

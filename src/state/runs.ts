@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AgentId, RunId, SessionId, TaskId, TenantId } from '../contracts/ids.ts';
 import type { RunItem, RunState } from '../contracts/run.ts';
 import type { Database, SqlValue } from './database.ts';
+import { listRuns, wholeNumber } from './runs/list-runs.ts';
 import { columnList, columns, marks, parseRow, valuesOf } from './runs/row-columns.ts';
 
 /** One run as lists show it: an index of what its folder holds, and who works on it. */
@@ -131,10 +132,7 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
     ofSession: (session, limit) => ofSession(database, { session, limit, scope }),
     takeOver: (id, from, to) => database.relaxed(() => changeHeld(database, { id, holder: from, change: { ...to, ...allOf(to) }, scope })),
     settle: (id, holder, change) => settle(database, { id, holder, change, scope }),
-    isHeldBy: (id, { owner = null, fence = null }) =>
-      database
-        .statement(`SELECT 1 FROM runs WHERE id = ? AND owner IS ? AND fence IS ?${scope.sql}`)
-        .get(id, owner, fence, ...scope.values) !== undefined,
+    isHeldBy: (id, { owner = null, fence = null }) => database.statement(sql.isHeldBy).get(id, owner, fence, ...scope.values) !== undefined,
     countInLane: (lane) => countInLane(database, lane, scope),
     remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
   };
@@ -252,31 +250,4 @@ function settle(database: Database, held: HeldChange): boolean {
 function setsOf(change: HeldChange['change']): { readonly sets: string; readonly values: readonly SqlValue[] } {
   const changes = Object.entries(change).filter(([, value]) => value !== undefined) as [keyof RunRow, SqlValue][];
   return { sets: changes.map(([field]) => `${columns[field]} = ?`).join(', '), values: changes.map(([, value]) => value) };
-}
-
-function listRuns(database: Database, filter: RunFilter): RunRow[] {
-  const conditions: string[] = [];
-  const values: SqlValue[] = [];
-  for (const field of ['tenant', 'agent', 'state', 'session'] as const) {
-    const value = filter[field];
-    if (value === undefined) continue;
-    // Every run of a session has one tenant, and a session has few runs: no other index finds them without walking over many.
-    conditions.push(`${filter.session === undefined || field === 'session' ? '' : '+'}${columns[field]} = ?`);
-    values.push(value);
-  }
-  if (filter.before !== undefined) {
-    conditions.push('id < ?');
-    values.push(filter.before);
-  }
-  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-  const rows = database
-    .statement(`SELECT ${columnList} FROM runs ${where} ORDER BY id DESC LIMIT ${wholeNumber(filter.limit ?? 50)}`)
-    .all(...values);
-  return rows.map((row) => parseRow(row) as RunRow);
-}
-
-/** Written out: a bound limit makes SQLite plan for all rows, which costs a short page 10 µs. */
-function wholeNumber(limit: number): number {
-  assert.ok(Number.isSafeInteger(limit) && limit >= 0, `a page of ${limit} rows cannot be read`);
-  return limit;
 }

@@ -1,6 +1,6 @@
 /**
  * The schema, one text for each version; a released text never changes. Ids sort by creation, so `id DESC` is "newest
- * first" and every index ends in it: a page of any filter is one range of one index.
+ * first" and every index of runs ends in it: a page of any filter is the newest of few ranges of indexes.
  */
 export const schemaSteps: readonly string[] = [
   `
@@ -234,5 +234,18 @@ export const schemaSteps: readonly string[] = [
     micro_usd INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX money_holds_by_tenant ON money_holds (tenant);
+  `,
+  `
+  DROP INDEX runs_by_tenant;
+  DROP INDEX runs_by_agent;
+  DROP INDEX runs_by_state;
+  DROP INDEX runs_by_tenant_state;
+  DROP INDEX runs_by_agent_state;
+  CREATE INDEX runs_open ON runs (tenant, agent, state, id)
+  WHERE state = 'accepted' OR state = 'running' OR state = 'waiting';
+  CREATE INDEX runs_ended ON runs (tenant, state, id)
+  WHERE state = 'done' OR state = 'failed' OR state = 'denied' OR state = 'limited' OR state = 'cancelled';
+  CREATE INDEX runs_ended_by_agent ON runs (tenant, agent, state, id)
+  WHERE state = 'done' OR state = 'failed' OR state = 'denied' OR state = 'limited' OR state = 'cancelled';
   `,
 ];
