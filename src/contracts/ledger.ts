@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { takesAsIs, type Check } from './takes-as-is.ts';
 
 /**
  * The ledger of a tenant: what happened, hash-chained, in single-writer streams. It holds hashes of payloads, not
@@ -262,6 +263,12 @@ export const ledgerEvents = lazily({
 });
 
 export type LedgerEventType = keyof typeof ledgerEvents;
+
+/** By type: whether an event is one, for whoever writes many; a no is the schema's to say. */
+export const takesLedgerEvent: Readonly<Record<LedgerEventType, Check>> = Object.fromEntries(
+  (Object.keys(ledgerEvents) as LedgerEventType[]).map((type) => [type, takesAsIs(() => ledgerEvents[type])]),
+) as Record<LedgerEventType, Check>;
+
 export type LedgerEventOf<T extends LedgerEventType> = z.infer<(typeof ledgerEvents)[T]>;
 export type LedgerEvent = { [T in LedgerEventType]: LedgerEventOf<T> }[LedgerEventType];
 

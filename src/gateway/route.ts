@@ -1,6 +1,7 @@
 import type * as z from 'zod/mini';
 import type { RunId, TenantId } from '../contracts/ids.ts';
 import type { Principal, Role } from '../contracts/principal.ts';
+import { takesAsIs, type Check } from '../contracts/takes-as-is.ts';
 import type { GatewayContext } from './gateway-context.ts';
 
 /** Everyone with a token may read what is the tenant's. */
@@ -72,6 +73,8 @@ export interface Route {
   readonly params?: Schema;
   readonly query?: Schema;
   readonly body?: Schema;
+  /** Of the body's schema; made by `defineRoute`. */
+  readonly takesBody?: Check;
   /** A body for the description, where the schema alone says too little. */
   readonly example?: Readonly<Record<string, unknown>>;
   /** Of the answer when it worked; absent for text, files and events. */
@@ -106,7 +109,8 @@ export function defineRoute<P extends Schema | undefined, Q extends Schema | und
     readonly handle: (ctx: GatewayContext, call: Call<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<Reply> | Reply;
   },
 ): Route {
-  return route as unknown as Route;
+  const { body } = route;
+  return { ...route, ...(body === undefined ? {} : { takesBody: takesAsIs(() => body) }) } as unknown as Route;
 }
 
 export function json(body: unknown, more: Pick<JsonReply, 'status' | 'headers'> = {}): JsonReply {

@@ -16,7 +16,7 @@ export function parseCall(route: Route, raw: RawCall): RawCall {
   return {
     params: route.params === undefined ? undefined : parseParams(route.params, raw.params),
     query: parsePart(route.query, raw.query, 'query'),
-    body: route.isRaw === true ? raw.body : parsePart(route.body, raw.body, 'body'),
+    body: route.isRaw === true || route.takesBody?.(raw.body) === true ? raw.body : parsePart(route.body, raw.body, 'body'),
   };
 }
 

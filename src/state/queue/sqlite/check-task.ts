@@ -1,4 +1,5 @@
 import { FixRequestError, reasonOf } from '../../../contracts/errors.ts';
+import { takesAsIs } from '../../../contracts/takes-as-is.ts';
 import { taskMessage } from '../../../contracts/task.ts';
 import type { PutTask, QueueScope, TenantShare } from '../../queue.ts';
 import type { NewTask } from './operations.ts';
@@ -6,6 +7,8 @@ import type { NewTask } from './operations.ts';
 /** Of one message as JSON. */
 const maxBytes = 1024 * 1024;
 const maxMessage = '1 MiB';
+
+const takesMessage = takesAsIs(() => taskMessage);
 
 /** @throws FixRequestError naming what is wrong with the task; nothing of the put is stored. */
 export function checkTask({ message, priority = 5, notBeforeMs, maxDeliveries = 5 }: PutTask): NewTask {
@@ -19,6 +22,7 @@ export function checkTask({ message, priority = 5, notBeforeMs, maxDeliveries = 
 
 function toJson(message: PutTask['message']): string {
   const json = refusing(() => {
+    if (takesMessage(message)) return JSON.stringify(message);
     const parsed = taskMessage.safeParse(message);
     // What was given, not what was parsed: that lacks keys such as __proto__, and a payload is nobody's to change.
     if (parsed.success) return JSON.stringify(message);
