@@ -5,7 +5,7 @@ import { findExactValues, secretForms, type NamedSecret } from './redact/exact-v
 import type { Finder } from './redact/find.ts';
 import { findPrivateKeys } from './redact/private-keys.ts';
 import { settledLength, type SettleContext } from './redact/redact-stream.ts';
-import { shapeFinders, tokenShapes } from './redact/token-shapes.ts';
+import { findTokens, tokenShapes } from './redact/token-shapes.ts';
 
 export type { NamedPattern, NamedSecret };
 
@@ -41,11 +41,12 @@ export interface RedactorOptions {
   readonly patterns: readonly NamedPattern[];
 }
 
+const markerStart = '[redacted:';
 const wholeMarker = /^\[redacted:[A-Za-z0-9_.-]{1,80}\]$/;
 
 /** What stands in a secret's place. */
 export function marker(name: string): string {
-  return `[redacted:${name.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 80) || 'secret'}]`;
+  return `${markerStart}${name.replaceAll(/[^A-Za-z0-9_.-]/g, '-').slice(0, 80) || 'secret'}]`;
 }
 
 /** @throws FixRequestError `governance.bad-pattern` */
@@ -54,7 +55,7 @@ export function createRedactor(options: RedactorOptions): Redactor {
   const patterns = options.patterns.map(findPattern);
   const stages: Stages = {
     across: [findExactValues(forms), findPrivateKeys],
-    within: [...shapeFinders, findAssignments, ...patterns],
+    within: [findTokens, findAssignments, ...patterns],
     byLine: patterns.length > 0,
     markers: markersOf([...options.secrets, ...options.patterns, ...tokenShapes].map(({ name }) => name)),
   };
@@ -94,11 +95,16 @@ function markersOf(names: readonly string[]): RegExp {
 const maxDepth = 24;
 
 function redactText(stages: Stages, text: string): string {
-  const stage: Stage = { finders: stages.across, done: (rest) => redactWithin(stages, rest) };
+  if (!text.includes(markerStart)) return redactAcross(stages, text);
   return text
     .split(stages.markers)
-    .map((piece, index) => (index % 2 === 1 ? piece : redactPiece(stage, piece, 0)))
+    .map((piece, index) => (index % 2 === 1 ? piece : redactAcross(stages, piece)))
     .join('');
+}
+
+function redactAcross(stages: Stages, text: string): string {
+  const stage: Stage = { finders: stages.across, done: (rest) => redactWithin(stages, rest) };
+  return redactPiece(stage, text, 0);
 }
 
 function redactWithin(stages: Stages, text: string): string {

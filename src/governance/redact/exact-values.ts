@@ -40,7 +40,7 @@ export function findExactValues(forms: readonly Form[]): Finder {
         else spans.push({ start: at, end: at + form.text.length, name: form.name });
       }
     }
-    return mergeSpans(spans);
+    return spans.length < 2 ? spans : mergeSpans(spans);
   };
 }
 
