@@ -226,6 +226,7 @@ test('a schema that is not known, or would change what it takes, is asked', () =
   const cases: readonly (readonly [z.ZodMiniType, unknown])[] = [
     [z.object({ a: z.string() }), { a: 'x', b: 'dropped' }],
     [z._default(z.string(), 'a'), 'a'],
+    [z.object({ a: z.optional(z.nullable(z._default(z.string(), 'a'))) }), {}],
     [z.string().check(z.trim()), ' a'],
     [z.coerce.number(), '1'],
     [z.union([z.object({ a: z.int() }), z.object({ a: z.int(), b: z.int() })]), { a: 1, b: 2 }],

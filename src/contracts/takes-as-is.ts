@@ -71,8 +71,8 @@ const kinds: Readonly<Record<string, (definition: Definition) => Check>> = {
     ({ fn = no }) =>
     (value) =>
       fn(value) === true,
-  optional: ({ innerType }) => orElse(undefined, innerType),
-  nullable: ({ innerType }) => orElse(null, innerType),
+  optional: optionalCheck,
+  nullable: ({ innerType }) => (innerType === undefined ? no : orElse(null, innerType)),
   lazy: ({ getter }) => (getter === undefined ? no : takesAsIs(getter)),
   array: listCheck,
   record: recordCheck,
@@ -115,8 +115,13 @@ function oneOf(values: readonly unknown[]): Check {
   return values.length === 1 ? (value) => value === values[0] : (value) => values.includes(value as string);
 }
 
-function orElse(other: undefined | null, schema: z.ZodMiniType | undefined): Check {
-  const inner = schema === undefined ? no : checkOf(schema);
+/** Where there may be nothing, unless something within would put a value there. */
+function optionalCheck({ innerType }: Definition): Check {
+  return innerType !== undefined && innerType._zod.optin === undefined ? orElse(undefined, innerType) : no;
+}
+
+function orElse(other: undefined | null, schema: z.ZodMiniType): Check {
+  const inner = checkOf(schema);
   return (value) => value === other || inner(value);
 }
 
@@ -143,11 +148,10 @@ function recordCheck({ keyType, valueType }: Definition): Check {
 }
 
 function objectCheck({ shape = {}, catchall }: Definition): Check {
-  const fields = Object.entries(shape).map(([name, schema]) => ({
-    name,
-    isOptional: (schema._zod.def as Definition).type === 'optional',
-    check: checkOf(schema),
-  }));
+  const fields = Object.entries(shape).map(([name, schema]) => {
+    const check = checkOf(schema);
+    return { name, check, isOptional: schema._zod.def.type === 'optional' && check(undefined) };
+  });
   const isOpen = catchall?._zod.def.type === 'unknown';
   // What is left out of a closed one, or refused by it, is another value.
   if (!isOpen && catchall !== undefined && catchall._zod.def.type !== 'never') return no;
