@@ -131,3 +131,14 @@ test(
     assert.equal(open(), 0);
   },
 );
+
+test('the log is moved into the database when it holds 16 MB, and is written again from its start', () => {
+  const file = scratch();
+  using database = openDatabase(file);
+  database.run(`INSERT INTO sessions (id, tenant, agent, created_ms) VALUES ('a', 'b', 'c', 1)`);
+
+  for (let ms = 0; ms < 9000; ms += 1) database.relaxed(() => database.run('UPDATE sessions SET created_ms = ?', ms));
+
+  const pages = (fs.statSync(`${file}-wal`).size - 32) / (4096 + 24);
+  assert.ok(pages >= 3900 && pages <= 4062, `the log has ${pages} pages`);
+});

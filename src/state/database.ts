@@ -101,9 +101,17 @@ function isDamage(error: unknown): boolean {
   return code === 26 || code === 11;
 }
 
+/**
+ * The pages that the log holds before they are moved into the database: 16 MB. Moving syncs both files while the process
+ * waits, so four times as many as usual, and as many as one table of the log's index finds (4062): reading stays as fast.
+ */
+const logPages = 4000;
+
 function prepare(connection: DatabaseSync, file: string, steps: readonly string[]): void {
   try {
-    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    connection.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = ${logPages}`,
+    );
     migrate(connection, file, steps);
   } catch (error) {
     if (error instanceof FixRequestError) throw error;
