@@ -24,7 +24,7 @@ function open(t: TestContext): World {
   const home = createHome(root);
   const rows: World['rows'] = new Map();
   const run = { tenant: parseTenantId('default'), run: newRunId(Date.now()) };
-  const feed = openRunFeed({ home, runs: { get: (id) => rows.get(id) as RunRow | undefined } });
+  const feed = openRunFeed({ home, runs: { get: (id) => rows.get(id) as RunRow | undefined, stateOf: (id) => rows.get(id)?.state } });
   t.after(() => feed[Symbol.dispose]());
   const file = path.join(home.runDir(run.tenant, run.run), 'journal.jsonl');
   fs.mkdirSync(path.dirname(file), { recursive: true });

@@ -12,7 +12,7 @@ export type { RunEnd } from './feed/journal-events.ts';
 
 export interface RunFeedContext {
   readonly home: Pick<Home, 'runDir'>;
-  readonly runs: Pick<Runs, 'get'>;
+  readonly runs: Pick<Runs, 'get' | 'stateOf'>;
 }
 
 export interface RunRef {
@@ -133,7 +133,7 @@ async function waitUntilSettled(
   { ctx, tails, ends }: Listening,
   { run, signal }: Omit<Following, 'afterSeq'>,
 ): Promise<RunEnd | undefined> {
-  const told = await ends.wait(run.run, { signal, isOver: () => isSettled(ctx.runs.get(run.run)?.state) });
+  const told = await ends.wait(run.run, { signal, isOver: () => isSettled(ctx.runs.stateOf(run.run)) });
   if (told !== undefined || signal.aborted) return told;
   using listening = listenTo(ctx, tails, run);
   const { tail } = listening;

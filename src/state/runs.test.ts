@@ -60,6 +60,7 @@ test('a row comes back as it was, with absent fields absent', () => {
 
   assert.deepEqual(runs.get(bare.id), bare);
   assert.deepEqual(runs.get(full.id), full);
+  assert.equal(runs.stateOf(full.id), full.state);
   assert.equal(runs.get(newRunId(3)), undefined);
   assert.throws(() => runs.insert(bare));
 });
@@ -194,7 +195,7 @@ test('opened for a tenant, a run of another is as unknown as one that never was,
   openRuns(database).insert(mine);
   const theirs = openRuns(database, parseTenantId('beta'));
 
-  assert.equal(theirs.get(mine.id), undefined);
+  assert.deepEqual([theirs.get(mine.id), theirs.stateOf(mine.id)], [undefined, undefined]);
   assert.deepEqual([theirs.list(), theirs.list({ tenant: mine.tenant }), theirs.list({ session })], [[], [], []]);
   assert.equal(theirs.latest(), undefined);
   assert.equal(theirs.update(mine.id, { state: 'done' }), false);
@@ -249,7 +250,32 @@ test('an admitted run is listed with its session, both or neither', () => {
   assert.deepEqual([runs.get(lost.id), sessions.get(session)], [undefined, undefined]);
   runs.accept(run);
 
-  assert.equal(sessions.get(session)?.agent, run.agent);
+  assert.deepEqual([sessions.get(session)?.agent, sessions.get(session)?.lastRun], [run.agent, run.id]);
+});
+
+test('the last run of a session is the one that was asked for last, whichever ends last', () => {
+  using database = openDatabase(path.join(scratch(), 'db'));
+  const [runs, sessions] = [openRuns(database), openSessions(database)];
+  const [first, second] = [row(1), row(2)];
+  const last: unknown[] = [];
+  const tell = (): void => void last.push(sessions.get(session)?.lastRun);
+
+  runs.accept(first);
+  tell();
+  runs.accept(second);
+  tell();
+  for (const run of [second, first]) {
+    runs.settle(run.id, {}, { state: 'done' });
+    tell();
+  }
+  database.run('DELETE FROM sessions');
+  runs.settle(second.id, {}, { state: 'done' });
+  tell();
+
+  assert.deepEqual(
+    last,
+    [first, second, second, second, second].map(({ id }) => id),
+  );
 });
 
 test('the last word of a holder is said with its session’s last run, and not at all once another one holds the run', () => {
@@ -313,6 +339,7 @@ test('a row with a word that this version does not know is refused, and named', 
     const before = database.get(`SELECT ${column} AS word FROM runs`) as { word: string };
     database.run(`UPDATE runs SET ${column} = ?`, word);
     assert.throws(() => runs.get(run.id), new RegExp(`${run.id}.*"${word}"`));
+    if (column === 'state') assert.throws(() => runs.stateOf(run.id), new RegExp(`${run.id}.*"${word}"`));
     database.run(`UPDATE runs SET ${column} = ?`, before.word);
   }
   assert.equal(runs.get(run.id)?.id, run.id);

@@ -96,6 +96,21 @@ test('rows that are made again from their files are not counted twice, and lost 
   assert.equal(world.usage.costMicroUsd(acme, noon), 350);
 });
 
+test('a run that cost nothing touches no day, and what it costs later is counted', () => {
+  using world = newWorld();
+  const runs = openRuns(world.database);
+  const days = (): unknown[] => world.database.all('SELECT * FROM tenant_days');
+  const one = row({ costMicroUsd: 0, endedMs: noon });
+  runs.put(one);
+  runs.update(one.id, { costMicroUsd: 0 });
+  const untouched = days();
+
+  runs.update(one.id, { costMicroUsd: 7 });
+  runs.update(one.id, { costMicroUsd: 5 });
+
+  assert.deepEqual([untouched, world.usage.costMicroUsd(acme, noon)], [[], 7]);
+});
+
 test('pruning a run does not give its money back', () => {
   using world = newWorld();
   const runs = openRuns(world.database);

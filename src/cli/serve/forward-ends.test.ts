@@ -28,7 +28,10 @@ test('who waits here for a run of another process hears its end at once, without
   using feed = openRunFeed({
     home: { runDir: () => '/nowhere' },
     // A row that never ends: only what is told can.
-    runs: { get: () => ((looks += 1), { id: run, tenant, state: 'running' }) as never },
+    runs: {
+      get: () => ((looks += 1), { id: run, tenant, state: 'running' }) as never,
+      stateOf: () => ((looks += 1), 'running'),
+    },
   });
   const waiting = feed.waitUntilSettled({ tenant, run }, new AbortController().signal);
 

@@ -248,4 +248,28 @@ export const schemaSteps: readonly string[] = [
   CREATE INDEX runs_ended_by_agent ON runs (tenant, agent, state, id)
   WHERE state = 'done' OR state = 'failed' OR state = 'denied' OR state = 'limited' OR state = 'cancelled';
   `,
+  `
+  DROP TRIGGER runs_cost_inserted;
+  DROP TRIGGER runs_cost_updated;
+  CREATE TRIGGER runs_cost_inserted BEFORE INSERT ON runs WHEN NEW.cost_micro_usd > 0
+  BEGIN
+    INSERT INTO tenant_days (tenant, day)
+    SELECT NEW.tenant, coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    WHERE NOT EXISTS (
+      SELECT 1 FROM tenant_days WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    );
+    UPDATE tenant_days SET cost_micro_usd = cost_micro_usd + max(0, NEW.cost_micro_usd - coalesce((SELECT cost_micro_usd FROM runs WHERE id = NEW.id), 0))
+    WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000;
+  END;
+  CREATE TRIGGER runs_cost_updated AFTER UPDATE OF cost_micro_usd ON runs WHEN NEW.cost_micro_usd > coalesce(OLD.cost_micro_usd, 0)
+  BEGIN
+    INSERT INTO tenant_days (tenant, day)
+    SELECT NEW.tenant, coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    WHERE NOT EXISTS (
+      SELECT 1 FROM tenant_days WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000
+    );
+    UPDATE tenant_days SET cost_micro_usd = cost_micro_usd + NEW.cost_micro_usd - coalesce(OLD.cost_micro_usd, 0)
+    WHERE tenant = NEW.tenant AND day = coalesce(NEW.ended_ms, unixepoch() * 1000) / 86400000;
+  END;
+  `,
 ];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { runStates } from '../../contracts/run.ts';
+import { runStates, type RunState } from '../../contracts/run.ts';
 import type { SqlValue } from '../database.ts';
 import type { RunRow } from '../runs.ts';
 
@@ -49,7 +49,19 @@ export function parseRow(values: unknown): RunRow | undefined {
   const row: Record<string, unknown> = {};
   const found = values as readonly SqlValue[];
   for (const [index, field] of fields.entries()) if (found[index] !== null) row[field] = found[index];
-  assert.ok(states.has(found[stateAt]), `the run ${String(row['id'])} has the unknown state ${JSON.stringify(found[stateAt])}`);
+  refuseUnknown(found[stateAt], row['id']);
   assert.ok(doors.has(found[doorAt]), `the run ${String(row['id'])} came by the unknown door ${JSON.stringify(found[doorAt])}`);
   return row as unknown as RunRow;
+}
+
+/** The state alone, as `SELECT state, id` gives it. */
+export function parseState(values: unknown): RunState | undefined {
+  if (values === undefined) return undefined;
+  const [state, id] = values as readonly SqlValue[];
+  refuseUnknown(state, id);
+  return state as RunState;
+}
+
+function refuseUnknown(state: unknown, id: unknown): void {
+  assert.ok(states.has(state), `the run ${String(id)} has the unknown state ${JSON.stringify(state)}`);
 }
