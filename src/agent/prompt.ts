@@ -20,6 +20,8 @@ export interface PromptPart {
 
 export interface Prompt {
   readonly system: string;
+  /** Of `system`. */
+  readonly sha256: Sha256;
   readonly parts: readonly PromptPart[];
 }
 
@@ -39,7 +41,8 @@ export function assemblePrompt(inputs: PromptInputs): Prompt {
     sections.push(section(file.name, file.author === 'agent' ? fenceUntrusted(body.text, `agent:${file.name}`) : body.text, body));
   }
   sections.push(...memorySections(inputs.files, parts));
-  return { system: sections.join('\n\n'), parts };
+  const system = sections.join('\n\n');
+  return { system, sha256: sha256(system), parts };
 }
 
 function preamble(inputs: PromptInputs): string {

@@ -1,7 +1,6 @@
 import type { ApprovalId } from '../contracts/ids.ts';
 import { ClawholdError, reasonOf } from '../contracts/errors.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
-import { sha256 } from '../contracts/json.ts';
 import type { Message, ModelAnswer, ModelRequest } from '../contracts/model.ts';
 import type { RunState, RunTotals } from '../contracts/run.ts';
 import type { ToolResult } from '../contracts/tool.ts';
@@ -71,7 +70,7 @@ export async function runAgent(given: RunAgentContext, run: AgentRun, signal: Ab
     lastText: '',
   };
   if (recorded.prompt === undefined) {
-    await ctx.journal.append({ kind: 'prompt', system: sha256(run.prompt.system), parts: run.prompt.parts });
+    await ctx.journal.append({ kind: 'prompt', system: run.prompt.sha256, parts: run.prompt.parts });
   }
   const ending = await walk(loop);
   const outcome = { ...ending, output: loop.lastText, totals: totalsOf(loop.spent), waiting: ending.waiting ?? [] };

@@ -17,6 +17,7 @@ import type { Queue } from '../state/queue.ts';
 import { openRuns } from '../state/runs.ts';
 import { openSessions } from '../state/sessions.ts';
 import { openTenants, type Tenants } from '../state/tenants.ts';
+import { openTurnEnd } from '../state/turn-end.ts';
 import { openUsage } from '../state/usage.ts';
 import { compileOptions } from '../worker/compile-options.ts';
 import { loadAgent, type LoadedAgent } from '../worker/load-agent.ts';
@@ -70,7 +71,10 @@ interface Prepared {
 /** Looks at the files each time, and compiles what they say once. */
 function preparer({ home, clock, appOf }: AdmissionParts): AdmitContext['prepare'] {
   const prepared = new Map<string, Prepared>();
+  const turnEnd = openTurnEnd();
   return async ({ tenant, agent, workspace, sinceMs }) => {
+    // Requests that were read in one turn share the look at the files.
+    await turnEnd();
     const app = appOf(tenant);
     const { memo, readings } = app;
     const loaded = await loadAgent(home, {

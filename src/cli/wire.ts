@@ -142,7 +142,8 @@ function toolParts(
   const doors = new WeakMap<RunSandbox, RunDoors>();
   const rootMemory = once(async () => (await import('../tools/root-memory.ts')).openRootMemory());
   const rootOf = async (): Promise<string> => (await home()).tenantRoot(tenant);
-  const closed = async (): Promise<string[]> => protectedDirs(await home(), { env, userDir, tenant });
+  const closed = once(async () => protectedDirs(await home(), { env, userDir, tenant }));
+  const runtimeDir = once(async () => (await import('./sandboxes.ts')).runtimeDirOf(env));
   const sandboxes: App['sandboxes'] = async (image) => {
     const { openTenantSandboxes } = await import('./quota-sandboxes.ts');
     const place = { env, tenant, image, home: await home(), config: (await config()).sandbox };
@@ -151,15 +152,15 @@ function toolParts(
   return {
     sandboxes,
     openSandbox: async (agent, names) => {
-      const [{ openRunDoors }, { runtimeDirOf }] = await Promise.all([import('./open-run-doors.ts'), import('./sandboxes.ts')]);
-      const place = { root: await rootOf(), protectedDirs: await closed(), runtimeDir: runtimeDirOf(env) };
+      const { openRunDoors } = await import('./open-run-doors.ts');
+      const place = { root: await rootOf(), protectedDirs: await closed(), runtimeDir: await runtimeDir() };
       const { sandbox, doors: open } = await openRunDoors(agent, { ...place, names, app: parts(), sandboxes });
       doors.set(sandbox, open);
       return sandbox;
     },
     mcpStarter: async (agent) => {
-      const [{ starter }, { runtimeDirOf }] = await Promise.all([import('./open-run-doors.ts'), import('./sandboxes.ts')]);
-      const place = { root: await rootOf(), protectedDirs: [], runtimeDir: runtimeDirOf(env) };
+      const { starter } = await import('./open-run-doors.ts');
+      const place = { root: await rootOf(), protectedDirs: [], runtimeDir: await runtimeDir() };
       const names = { run: 'mcp', session: 'mcp', agent: agent.id };
       return await starter(agent, { ...place, names, app: parts(), sandboxes }, () => agent.config.sandbox?.minimum ?? 'namespace');
     },
@@ -229,7 +230,7 @@ function storeParts(
  * next command runs; also when a folder is not there yet. For agents of tenant `default`, whose roots may hold the other
  * tenants', those too; of other tenants no root leaves their own.
  */
-function protectedDirs(home: Home, { env, userDir, tenant }: Pick<Base, 'env' | 'userDir' | 'tenant'>): string[] {
+function protectedDirs(home: Home, { env, userDir, tenant }: Pick<Base, 'env' | 'userDir' | 'tenant'>): readonly string[] {
   const cache = env['XDG_CACHE_HOME'] ?? path.join(env['HOME'] ?? os.homedir(), '.cache');
   const own = [home.dir, userDir, path.join(cache, 'clawhold'), ...(isSystemWide(env) ? ['/etc/clawhold'] : [])];
   return [...own, ...(tenant === 'default' ? [home.tenantRootsDir] : [])];

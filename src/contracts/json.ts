@@ -61,7 +61,8 @@ function isPlain(value: unknown): boolean {
 
 function listInOrder(list: readonly unknown[], depth: number): unknown {
   let copy: unknown[] | undefined;
-  for (const [index, given] of list.entries()) {
+  for (let index = 0; index < list.length; index += 1) {
+    const given = list[index];
     const ordered = inOrder(given, depth - 1);
     if (ordered === unusual) return unusual;
     if (ordered !== given) (copy ??= [...list])[index] = ordered;
@@ -73,19 +74,23 @@ function objectInOrder(object: Record<string, unknown>, depth: number): unknown 
   const keys = Object.keys(object);
   const isSorted = keys.every((key, index) => index === 0 || (keys[index - 1] as string) < key);
   if (!isSorted) keys.sort();
-  const copy: Record<string, unknown> = {};
-  let isCopied = !isSorted;
-  for (const key of keys) {
-    // Keys like numbers come first, and this one is none of a copy.
-    if (/^[\d_]/.test(key)) return unusual;
+  let copy: Record<string, unknown> | undefined = isSorted ? undefined : {};
+  for (let index = 0; index < keys.length; index += 1) {
+    const key = keys[index] as string;
+    if (isOutOfOrder(key)) return unusual;
     const given = object[key];
-    if (given === undefined) continue;
-    const ordered = inOrder(given, depth - 1);
+    const ordered = given === undefined ? undefined : inOrder(given, depth - 1);
     if (ordered === unusual) return unusual;
-    isCopied ||= ordered !== given;
-    copy[key] = ordered;
+    if (ordered !== given) copy ??= Object.fromEntries(keys.slice(0, index).map((before) => [before, object[before]]));
+    if (copy !== undefined && ordered !== undefined) copy[key] = ordered;
   }
-  return isCopied ? copy : object;
+  return copy ?? object;
+}
+
+/** Keys like numbers come first in an object, and `__proto__` is none of a copy. */
+function isOutOfOrder(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first === 0x5f || (first >= 0x30 && first <= 0x39);
 }
 
 export function sha256(bytes: string | Uint8Array): Sha256 {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMemo, forgetful } from './memo.ts';
+import { createMemo, forgetful, ofBoth } from './memo.ts';
 
 test('what was made of a key is made once for each owner', () => {
   const memo = createMemo();
@@ -51,4 +51,18 @@ test('a forgetful memo keeps nothing', () => {
   for (let round = 0; round < 2; round += 1) forgetful.of(owner, 'a', () => (made += 1));
 
   assert.equal(made, 2);
+});
+
+test('what was made of two things is made anew when either is another one', () => {
+  const memo = createMemo();
+  const [one, other] = [{}, {}];
+  let made = 0;
+  const get = (a: object, b: object, key = 'k'): number => ofBoth(memo, { one: a, other: b, key }, () => (made += 1));
+
+  assert.deepEqual(
+    [get(one, other), get(one, other), get(other, one), get(one, {}), get({}, other), get(one, other, 'l')],
+    [1, 1, 2, 3, 4, 5],
+  );
+  assert.deepEqual([get(one, other), ofBoth(forgetful, { one, other, key: 'k' }, () => 9)], [1, 9]);
+  assert.ok(Object.isFrozen(ofBoth(memo, { one, other, key: 'data' }, () => ({ a: 1 }))));
 });

@@ -27,6 +27,21 @@ export function createMemo(maxEntries: number = defaultMaxEntries): Memo {
   };
 }
 
+/**
+ * The same for what depends on two things that nobody changes, and on `key`: found again by their identity, for as long
+ * as both are used.
+ */
+export function ofBoth<T>(
+  memo: Memo,
+  { one, other, key }: { readonly one: object; readonly other: object; readonly key: string },
+  make: () => T,
+): T {
+  const known = memo.of(one, key, () => new WeakMap<object, { readonly made: T }>());
+  const kept = known.get(other) ?? { made: freezeData(make()) };
+  known.set(other, kept);
+  return kept.made;
+}
+
 /** For a command that does one thing and ends: nothing is kept. */
 export const forgetful: Memo = { of: (_owner, _key, make) => make() };
 

@@ -33,7 +33,7 @@ export const defaultAgentType = 'agent';
 
 /** The shard of a key (an agent's or session's id) among `shards`: stable between processes and machines. */
 export function shardOf(key: string, shards: number): number {
-  return createHash('sha256').update(key).digest().readUInt32BE(0) % shards;
+  return shards === 1 ? 0 : createHash('sha256').update(key).digest().readUInt32BE(0) % shards;
 }
 
 /** A run's task has the run's own letters, so that each is found from the other. */

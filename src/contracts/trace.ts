@@ -27,11 +27,12 @@ export function traceIdOf(traceparent: string | undefined): string | undefined {
 
 /** A context below `parent`, or the first of a new trace. */
 export function nextTraceparent(parent?: string): string {
-  return `00-${traceIdOf(parent) ?? newHex()}-${newHex().slice(16)}-01`;
+  const own = randomUUID();
+  return `00-${traceIdOf(parent) ?? newTraceId()}-${own.slice(19, 23)}${own.slice(24)}-01`;
 }
 
-/** 32 digits, never all zeros in either half. Node keeps random bytes for UUIDs in store; asking for a few each time costs ten times as much. */
-function newHex(): string {
+/** Never all zeros, in either half of a UUID. Node keeps random bytes for UUIDs in store; asking for a few each time costs ten times as much. */
+function newTraceId(): string {
   return randomUUID().replaceAll('-', '');
 }
 

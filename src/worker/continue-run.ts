@@ -5,6 +5,7 @@ import { runAgent, type RunOutcome } from '../agent/run-agent.ts';
 import type { AgentRun, RecordedIntent, RunAgentContext } from '../agent/run-context.ts';
 import { RunStopped } from '../agent/run-signal.ts';
 import type { JournalEntry } from '../contracts/journal.ts';
+import { forgetful, type Memo } from '../contracts/memo.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import { compilePolicy } from '../governance/policy-snapshot.ts';
 import { writeFileAtomic } from '../state/atomic-file.ts';
@@ -41,15 +42,27 @@ function isByAgent(name: string): boolean {
   return name.startsWith('memory/') || bootstrapFiles.some((file) => file.name === name && file.author === 'agent');
 }
 
-/** What the loop works from, built from the record alone: the same for a run, a resume and a replay. */
-export function agentRunOf(accepted: AcceptedEntry, pinned: RunInputs & { readonly snapshot: PolicySnapshot }): AgentRun {
-  const files = [...pinned.files].filter(([name]) => !notInPrompt.has(name));
-  const roots = JSON.parse(pinned.files.get('roots.json') ?? '[]') as string[];
+/** What pinned files are to an agent. */
+function promptOf(agent: string, pinned: RunInputs['files']): Pick<AgentRun, 'prompt' | 'trustedFiles' | 'untrustedFiles'> {
+  const files = [...pinned].filter(([name]) => !notInPrompt.has(name));
+  const roots = JSON.parse(pinned.get('roots.json') ?? '[]') as string[];
   return {
-    item: accepted.item,
-    prompt: assemblePrompt({ agent: accepted.item.agent, files: pinned.files, roots }),
+    prompt: assemblePrompt({ agent, files: pinned, roots }),
     trustedFiles: new Map(files.filter(([name]) => !isByAgent(name))),
     untrustedFiles: new Map(files.filter(([name]) => isByAgent(name))),
+  };
+}
+
+/** What the loop works from, built from the record alone: the same for a run, a resume and a replay. */
+export function agentRunOf(
+  accepted: AcceptedEntry,
+  pinned: RunInputs & { readonly snapshot: PolicySnapshot },
+  memo: Memo = forgetful,
+): AgentRun {
+  const { agent } = accepted.item;
+  return {
+    item: accepted.item,
+    ...memo.of(pinned.files, agent, () => promptOf(agent, pinned.files)),
     history: pinned.history,
     offered: pinned.tools,
     limits: accepted.limits,
@@ -63,7 +76,7 @@ export function agentRunOf(accepted: AcceptedEntry, pinned: RunInputs & { readon
 
 /** Runs what is missing of an accepted run, then finishes it. A journal that already holds a final end is only finished. */
 export async function continueRun(ctx: WorkerContext, input: ContinueInput): Promise<ItemOutcome> {
-  const run = agentRunOf(input.accepted, input.pinned);
+  const run = agentRunOf(input.accepted, input.pinned, ctx.memo);
   const { item } = run;
   using stopFile = watchStopFile(ctx.home.runDir(item.tenant, item.runId));
   const timer = new AbortController();

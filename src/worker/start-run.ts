@@ -1,6 +1,7 @@
 import { bootstrapFiles } from '../agent/bootstrap-files.ts';
 import { FixRequestError, RetryableError } from '../contracts/errors.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
+import { ofBoth } from '../contracts/memo.ts';
 import type { ModelClient } from '../contracts/model.ts';
 import type { RunItem, RunLimits } from '../contracts/run.ts';
 import { refuseLooserTenant } from '../governance/looser-rules.ts';
@@ -40,16 +41,18 @@ export async function startListed(
   for (const message of agent.notices) ctx.emit({ type: 'notice', message });
   const model = await modelOf(ctx, item, agent.config.model ?? ctx.defaultModel);
   const history = sessionHistory(ctx, item);
-  const sources = [...(await ctx.policyFiles(item.tenant, ctx.sinceMs)), policySourceOf(ctx.home, agent)];
+  const above = await ctx.policyFiles(item.tenant, ctx.sinceMs);
+  const sources = ofBoth(ctx.memo, { one: agent, other: above, key: 'policy' }, () => [...above, policySourceOf(ctx.home, agent)]);
   using bounds = await boundsOf(ctx, item, { agent, model });
   await using sandbox = await ctx.openSandbox(agent, { ...namesOf(item), lease: ctx.lease });
   await using tools = await ctx.openTools(agent, sandbox);
-  const snapshot = policyOfStart(ctx, { sources, agent, tools });
+  // The tools follow from the agent, and the sources from it and the files above.
+  const snapshot = ctx.memo.of(sources, 'snapshot', () => policyOfStart(ctx, { sources, agent, tools }));
   refuseForbiddenHosts(item, agent, snapshot);
   sandbox.demand(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
   const offered = offeredTools(agent, tools, facts);
-  const inputs: RunInputs = { files: pinnedFiles(ctx, agent), tools: offered, policy: sources, history };
+  const inputs: RunInputs = { files: filesOf(ctx, agent), tools: offered, policy: sources, history };
   const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts, limits: bounds.limits });
   const hold = await holdStart(ctx, accepted, row);
   await using journal = await openRunJournal(ctx, item, hold);
@@ -200,6 +203,11 @@ function firstRow({ item, model, atMs }: AcceptedEntry): RunRow {
     ...times,
     ...counts,
   };
+}
+
+/** The same as long as the agent's folder says the same. */
+function filesOf(ctx: WorkerContext, agent: LoadedAgent): ReadonlyMap<string, string> {
+  return ofBoth(ctx.memo, { one: agent, other: ctx.redactor, key: 'files' }, () => pinnedFiles(ctx, agent));
 }
 
 /** In prompt order, with `agent.yaml` first; the names of the roots are part of the prompt. */
