@@ -21,16 +21,24 @@ export interface RunInputs {
 
 /**
  * Puts the inputs into the content-addressed store, durably; texts go in as they enter the run: with secrets hidden.
- * Unchanged inputs cost nothing the second time.
+ * Unchanged inputs cost nothing the second time. Tools and policy are those of `memo`: nobody changes them.
  */
-export async function pinInputs(objects: Objects, inputs: RunInputs, policy: PolicySnapshot): Promise<PinnedInputs> {
+export async function pinInputs(
+  { objects, memo }: { readonly objects: Objects; readonly memo: Memo },
+  inputs: RunInputs,
+  policy: PolicySnapshot,
+): Promise<PinnedInputs> {
   const files = await Promise.all(
     [...inputs.files].map(async ([name, text]) => ({ name, sha256: await objects.put(text), bytes: Buffer.byteLength(text) })),
   );
   const [tools, sources, history] = await Promise.all(
-    [inputs.tools, inputs.policy, inputs.history].map((value) => objects.put(JSON.stringify(value))),
+    [jsonOf(memo, inputs.tools), jsonOf(memo, inputs.policy), JSON.stringify(inputs.history)].map((text) => objects.put(text)),
   );
   return { files, tools: tools as Sha256, policy: sources as Sha256, policyHash: policy.hash, history: history as Sha256 };
+}
+
+function jsonOf(memo: Memo, value: object): string {
+  return memo.of(value, 'json', () => JSON.stringify(value));
 }
 
 /** @throws AskHumanError when a pinned input is missing or damaged. */

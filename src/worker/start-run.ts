@@ -51,7 +51,7 @@ export async function startListed(
   refuseForbiddenHosts(item, agent, snapshot);
   sandbox.demand(snapshot.sandbox.minimum);
   const facts = wantsCommands(agent, tools.tools) ? await chooseSandbox(ctx, sandbox, snapshot) : undefined;
-  const offered = offeredTools(agent, tools, facts);
+  const offered = ctx.memo.of(agent, `offered ${JSON.stringify(facts)}`, () => offeredTools(agent, tools, facts));
   const inputs: RunInputs = { files: filesOf(ctx, agent), tools: offered, policy: sources, history };
   const accepted = await acceptedEntry(ctx, { item, agent, model, inputs, snapshot, facts, limits: bounds.limits });
   const hold = await holdStart(ctx, accepted, row);
@@ -145,7 +145,7 @@ async function acceptedEntry(ctx: WorkerContext, { item, agent, model, inputs, s
     contextTokens: model.facts.contextTokens,
     maxOutputTokens: model.facts.maxOutputTokens,
     limits,
-    pinned: await pinInputs(ctx.objects(item.tenant), inputs, snapshot),
+    pinned: await pinInputs({ objects: ctx.objects(item.tenant), memo: ctx.memo }, inputs, snapshot),
     ...(facts === undefined ? {} : { sandbox: facts }),
   };
 }
