@@ -162,12 +162,29 @@ function startWorkers(parts: WorkerParts): Workers {
   const { installation, flags } = parts;
   const { executors, drainSeconds = defaultDrainSeconds } = installation.serve();
   const processes = flags.processes ?? executors?.processes ?? 0;
-  return processes > 0 ? childWorkers(parts, processes, drainSeconds) : ownWorkers(parts, drainSeconds);
+  const own = executors?.concurrency ?? (processes > 0 ? 0 : defaultConcurrency);
+  if (processes === 0) return ownWorkers(parts, own, drainSeconds);
+  const children = childWorkers(parts, processes, drainSeconds);
+  return own === 0 ? children : both(ownWorkers(parts, own, drainSeconds), children);
 }
 
-function ownWorkers(parts: WorkerParts, drainSeconds: number): Workers {
-  const { installation, feed } = parts;
-  const concurrency = installation.serve().executors?.concurrency ?? defaultConcurrency;
+/** The server works itself, beside its children. */
+function both(own: Workers, children: Workers): Workers {
+  return {
+    most: own.most + children.most,
+    slots: () => {
+      const [here, there] = [own.slots(), children.slots()];
+      return { busy: here.busy + there.busy, all: here.all + there.all };
+    },
+    readiness: children.readiness,
+    blame: (error) => own.blame(error),
+    pids: children.pids,
+    [Symbol.asyncDispose]: async () => void (await Promise.all([own[Symbol.asyncDispose](), children[Symbol.asyncDispose]()])),
+  };
+}
+
+function ownWorkers(parts: WorkerParts, concurrency: number, drainSeconds: number): Workers {
+  const { feed } = parts;
   const executor = serveExecutor({ ...parts, concurrency, publish: (run, event) => feed.publish(run, event) });
   executor.start();
   return {

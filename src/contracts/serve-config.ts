@@ -15,9 +15,9 @@ function makeServeConfig() {
     hosts: z.optional(z.array(z.string())),
     executors: z.optional(
       z.strictObject({
-        /** Runs at the same time in the server's own process. Default 8. */
+        /** Runs at the same time in the server's own process. Default 8; with child processes none, unless it is set. */
         concurrency: z.optional(whole),
-        /** Child processes beside it; with some, the server itself executes nothing. Default 0. */
+        /** Child processes that execute. Default 0. */
         processes: z.optional(z.number().check(z.int(), z.nonnegative(), z.maximum(256))),
         /** Runs at the same time in one child process. Default 1: what kills the process ends no other run there. */
         perProcess: z.optional(whole),

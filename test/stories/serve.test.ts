@@ -135,6 +135,28 @@ test('one child process works on as many runs at a time as it may: a run that ha
   assert.deepEqual([other.state, other.output, first.state, slots], ['done', 'over', 'running', 2]);
 });
 
+test('a server that was told to works beside its child processes: each takes a run, and status tells of both', async () => {
+  await using server = await startOpenAiServer({
+    respond: (_request, count) => (count <= 2 ? { hang: 'before-headers' as const } : { text: 'over' }),
+  });
+  const clawholdYaml =
+    'model: test/model\nserve: { drainSeconds: 0, queue: { leaseSeconds: 1 }, executors: { processes: 1, concurrency: 1 } }\n';
+  using one = newInstallation({ openAi: server.baseUrl, clawholdYaml });
+  await using served = await serveHome(one);
+  const runs = [await served.post('first'), await served.post('second')];
+  while (server.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  const waiting = await served.post('third');
+
+  const { busy, slots, pids } = (await one.cli(['status', '--json'])).json.executors;
+  assert.deepEqual([busy, slots, pids.length], [2, 2, 1]);
+  process.kill(pids[0], 'SIGKILL');
+  const third = await served.reached(waiting, 'done', 'failed');
+  const states = await Promise.all(runs.map(async (run) => (await served.reached(run, 'running', 'done')).state));
+
+  assert.equal(third.state, 'done');
+  assert.deepEqual(states.includes('running'), true, 'the run in the server is not touched by the death of the child');
+});
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
