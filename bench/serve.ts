@@ -1,9 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { LoadClient } from './load-client.ts';
 
 /**
  * The bundled server from outside: time to ready and idle memory, a turn through HTTP from the request to the run's end,
@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
  *
  *     npm run build && node bench/serve.ts --starts 9 --turns 300 --seconds 5 --runs 10000 [--dir FOLDER]
  *
- * `--executors 'processes: 2, perProcess: 8'` measures with that under `serve.executors`.
+ * `--executors 'processes: 2, perProcess: 8'` measures with that under `serve.executors`; the processor's time is that of
+ * the server's own process then. `--keep` leaves the folder: to delete many files makes ext4 slow for minutes.
  */
 const { values } = parseArgs({
   options: {
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '2000' },
     dir: { type: 'string', default: os.tmpdir() },
     executors: { type: 'string', default: '' },
+    keep: { type: 'boolean', default: false },
   },
 });
 const program = path.join(import.meta.dirname, '..', 'dist', 'clawhold.mjs');
@@ -69,55 +71,38 @@ function usedCpuMs({ child }: Server): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-
-function call(url: string, token: string, body?: string): Promise<{ readonly run: string; readonly state?: string }> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const asked = request(url, { agent, method: body === undefined ? 'GET' : 'POST', headers }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part));
-      response.on('end', () => {
-        if ((response.statusCode ?? 500) >= 300) reject(new Error(`${response.statusCode}: ${text}`));
-        else resolve(JSON.parse(text));
-      });
-    });
-    asked.on('error', reject).end(body);
-  });
-}
-
-type Turn = (server: Server, token: string) => Promise<number>;
+type Turn = (client: LoadClient) => Promise<number>;
 
 /** In one request, as a stock OpenAI client asks. */
-async function chat(server: Server, token: string): Promise<number> {
+async function chat(client: LoadClient): Promise<number> {
   const started = performance.now();
-  await call(`${server.url}/v1/chat/completions`, token, '{"model":"agent/main","messages":[{"role":"user","content":"hello"}]}');
+  await client.ask('/v1/chat/completions', '{"model":"agent/main","messages":[{"role":"user","content":"hello"}]}');
   return performance.now() - started;
 }
 
 /** In two: from the request that puts the run to the answer that tells its end. */
-async function turn(server: Server, token: string): Promise<number> {
+async function turn(client: LoadClient): Promise<number> {
   const started = performance.now();
-  const { run } = await call(`${server.url}/api/v1/runs`, token, '{"agent":"main","input":"hello"}');
-  await call(`${server.url}/api/v1/runs/${run}?wait=30`, token);
+  const { run } = (await client.ask('/api/v1/runs', '{"agent":"main","input":"hello"}')) as { readonly run: string };
+  await client.ask(`/api/v1/runs/${run}?wait=30`);
   return performance.now() - started;
 }
 
 async function many(
   server: Server,
-  token: string,
+  client: LoadClient,
   options: { readonly ask: Turn; readonly clients: number; readonly isOver: (done: number) => boolean },
 ): Promise<{ readonly perSecond: number; readonly cpuMs: number }> {
   let done = 0;
-  const client = async (): Promise<void> => {
+  const asker = async (): Promise<void> => {
     while (!options.isOver(done)) {
-      await options.ask(server, token);
+      await options.ask(client);
       done += 1;
     }
   };
   const started = performance.now();
   const before = usedCpuMs(server);
-  await Promise.all(Array.from({ length: options.clients }, client));
+  await Promise.all(Array.from({ length: options.clients }, asker));
   return { perSecond: done / ((performance.now() - started) / 1000), cpuMs: (usedCpuMs(server) - before) / done };
 }
 
@@ -146,21 +131,22 @@ rows.push(['start until ready', '≤ 500 ms', `${quantile(ready, 0.5).toFixed(0)
 rows.push(['memory, idle', '≤ 120 MB', `${quantile(idle, 0.5).toFixed(0)} MB`]);
 
 const server = await start();
-for (let warm = 0; warm < 50; warm += 1) await turn(server, token);
+const client = new LoadClient(server.url, token);
+for (let warm = 0; warm < 50; warm += 1) await turn(client);
 const doors: readonly (readonly [name: string, ask: Turn])[] = [
   ['REST: put the run, ask for its end', turn],
   ['OpenAI door: one request', chat],
 ];
 for (const [door, ask] of doors) {
   const turns: number[] = [];
-  for (let index = 0; index < Number(values.turns); index += 1) turns.push(await ask(server, token));
+  for (let index = 0; index < Number(values.turns); index += 1) turns.push(await ask(client));
   const [half, most] = [0.5, 0.95].map((part) => quantile(turns, part).toFixed(1));
   rows.push([`a turn, request to end, one client. ${door}`, 'p50 ≤ 10 ms', `p50 ${half} ms, p95 ${most} ms`]);
 }
 for (const [door, ask] of doors) {
   for (const clients of [8, 16, 32]) {
     const until = performance.now() + Number(values.seconds) * 1000;
-    const { perSecond, cpuMs } = await many(server, token, { ask, clients, isOver: () => performance.now() > until });
+    const { perSecond, cpuMs } = await many(server, client, { ask, clients, isOver: () => performance.now() > until });
     rows.push([
       `turns a second, ${clients} clients; CPU of the server a turn. ${door}`,
       '≥ 400',
@@ -170,17 +156,17 @@ for (const [door, ask] of doors) {
 }
 const before = memoryMb(server);
 const half = Number(values.runs) / 2;
-await many(server, token, { ask: turn, clients: 16, isOver: (done) => done >= half });
+await many(server, client, { ask: turn, clients: 16, isOver: (done) => done >= half });
 const middle = memoryMb(server);
-await many(server, token, { ask: turn, clients: 16, isOver: (done) => done >= half });
+await many(server, client, { ask: turn, clients: 16, isOver: (done) => done >= half });
 rows.push([
   `memory over ${values.runs} runs more`,
   'flat',
   `${before.toFixed(0)}, ${middle.toFixed(0)}, ${memoryMb(server).toFixed(0)} MB`,
 ]);
+client.close();
 await stop(server);
-agent.destroy();
-rmSync(folder, { recursive: true });
+if (!values.keep) rmSync(folder, { recursive: true });
 
 console.log('| what | aim | result |\n|---|---|---|');
 for (const row of rows) console.log(`| ${row.join(' | ')} |`);
