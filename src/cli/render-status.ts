@@ -1,3 +1,4 @@
+import { counted } from '../contracts/counted.ts';
 import { makeVisible } from '../governance/visible.ts';
 import type { StatusReport, TenantStatus } from '../ops/read-status.ts';
 import { table, type Palette } from './io.ts';
@@ -46,9 +47,10 @@ function serverLine({ server, atMs }: StatusReport, color: Palette): string {
 }
 
 function executorLine({ server, executors: { busy, slots, pids } }: StatusReport): string {
-  if (server.state === 'not-running') return busy === 0 ? 'none' : `none; ${busy} tasks wait for the leases of ended ones to run out`;
+  if (server.state === 'not-running')
+    return busy === 0 ? 'none' : `none; ${counted(busy, 'task')} held by ended ones until their leases run out`;
   const where =
-    pids.length === 0 ? 'in the server' : `in ${pids.length} ${pids.length === 1 ? 'process' : 'processes'} (pid ${pids.join(', ')})`;
+    pids.length === 0 ? 'in the server' : `${counted(pids.length, 'child process', 'child processes')} (pid ${pids.join(', ')})`;
   return slots === undefined ? `${busy} busy` : `${busy} of ${slots} busy, ${where}`;
 }
 
