@@ -8,7 +8,7 @@ import { runStates, type RunState } from '../../contracts/run.ts';
 import { countRuns } from '../count-runs.ts';
 import { openDatabase, openDatabaseForReading, type Database } from '../database.ts';
 import { schemaSteps } from '../database/schema.ts';
-import { openRuns, type RunFilter, type RunRow, type Runs } from '../runs.ts';
+import { acceptedRow, openRuns, type RunFilter, type RunRow, type Runs } from '../runs.ts';
 import { isEnded, isOpen } from './states-sql.ts';
 
 const [tenants, agents] = [['acme', 'globex', 'idle'].map(parseTenantId), ['clerk', 'main', 'scout'].map(parseAgentId)];
@@ -23,22 +23,15 @@ function scratch(): string {
 /** Of a session one tenant, and every state often enough for pages. */
 function rowAt(index: number): RunRow {
   const createdMs = 1000 + index;
-  return {
-    id: newRunId(createdMs),
-    session: sessions[index % sessions.length]!,
+  const asked = {
+    runId: newRunId(createdMs),
+    sessionId: sessions[index % sessions.length]!,
     tenant: tenants[index % sessions.length < 30 ? 0 : 1]!,
     agent: agents[(index >> 3) % 2]!,
-    state: runStates[(index * 7) % 13] ?? 'done',
-    door: 'http',
-    model: 'scripted/hello',
-    inputPreview: 'hello',
-    reason: '',
-    createdMs,
-    turns: 0,
-    toolCalls: 0,
-    inputTokens: 0,
-    outputTokens: 0,
+    door: 'http' as const,
+    input: 'hello',
   };
+  return { ...acceptedRow(asked, createdMs), state: runStates[(index * 7) % 13] ?? 'done' };
 }
 
 function fill(runs: Runs): RunRow[] {
