@@ -309,8 +309,7 @@ test('a failing list of runs refuses nothing, for the queue holds the run; a fai
   const stores: AdmitContext['stores'] = (tenant) => ({
     ...world.ctx.stores(tenant),
     runs: {
-      get: () => undefined,
-      countInLane: () => 0,
+      ...world.ctx.stores(tenant).runs,
       accept: () => {
         throw new Error('disk full');
       },

@@ -28,7 +28,7 @@ export interface AdmitContext extends QuotaContext, RequestModelContext, Request
   readonly turns: Turns;
   /** Opened for that tenant alone. */
   readonly stores: (tenant: TenantId) => {
-    readonly runs: Pick<Runs, 'accept' | 'countInLane' | 'get'>;
+    readonly runs: Pick<Runs, 'accept' | 'countInLane' | 'get' | 'inGroup'>;
     readonly sessions: Pick<Sessions, 'get'>;
   };
   /** Hides secrets: what a request says is stored from here on. */
@@ -183,7 +183,7 @@ async function putRun(ctx: AdmitContext, parts: PutRun): Promise<Admission> {
     const first = await ctx.queue.get(tenant.id, outcome.taskId);
     if (first !== undefined) return answerKnown(first, request);
   }
-  acceptRow(ctx, runs, acceptedRow(item, nowMs));
+  await acceptRow(ctx, runs, acceptedRow(item, nowMs));
   const names = { tenant_id: tenant.id, run_id: item.runId, swarm_id: item.runId, task_id: taskIdOf(item.runId), principal: principal.id };
   ctx.log.info('run admitted', { ...names, trace_id: traceIdOf(request.traceparent) });
   return { outcome: 'admitted', run: item.runId, session: item.sessionId, isNew: true };
@@ -213,9 +213,9 @@ async function knownRun(ctx: AdmitContext, { tenant, request, key }: PutRun): Pr
 }
 
 /** The queue holds the run: a worker that finds no row of it or of its session makes them, so a failing list of runs refuses nothing. */
-function acceptRow(ctx: AdmitContext, runs: Pick<Runs, 'accept'>, row: RunRow): void {
+async function acceptRow(ctx: AdmitContext, runs: Pick<Runs, 'accept' | 'inGroup'>, row: RunRow): Promise<void> {
   try {
-    runs.accept(row);
+    await runs.inGroup(() => runs.accept(row));
   } catch (error) {
     ctx.log.warn('an admitted run is not listed yet', { tenant_id: row.tenant, run_id: row.id, reason: String(error) });
   }

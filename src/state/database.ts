@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { FixRequestError, reasonOf, RetryableError } from '../contracts/errors.ts';
+import { openGroupCommit, type InGroup } from './database/group-commit.ts';
 import { openWal } from './database/wal.ts';
 import { schemaSteps } from './database/schema.ts';
 import { oneSync } from './one-sync.ts';
@@ -29,6 +30,8 @@ export interface Database extends Disposable {
    * files, where a synced write for each would double the disk's work.
    */
   relaxed<T>(work: () => T): T;
+  /** What is asked for in one turn of the event loop becomes one relaxed transaction at its end. */
+  readonly inGroup: InGroup;
   /**
    * Resolves when everything written so far, relaxed or not, is safe from a power loss. Many at once cost one sync, and
    * nothing waits for the disk meanwhile.
@@ -169,6 +172,9 @@ function wrap(connection: DatabaseSync, file: string): Database {
     if (statement === undefined) statements.set(sql, (statement = connection.prepare(sql)));
     return statement;
   };
+  const inTransaction = <T>(work: () => T): T =>
+    connection.isTransaction ? work() : transact(connection, { work, exec: (sql) => prepared(sql).run() });
+  const group = openGroupCommit((work) => sync.relaxed(() => inTransaction(work)));
   return {
     file,
     run: (sql, ...values) => ({ changes: Number(prepared(sql).run(...values).changes) }),
@@ -181,10 +187,12 @@ function wrap(connection: DatabaseSync, file: string): Database {
       statement.setReturnArrays(true);
       return statement;
     },
-    transact: (work) => (connection.isTransaction ? work() : transact(connection, { work, exec: (sql) => prepared(sql).run() })),
+    transact: inTransaction,
     relaxed: (work) => sync.relaxed(work),
+    inGroup: group.inGroup,
     settle: oneSync(async () => await wal.sync()),
     [Symbol.dispose]: () => {
+      group.commitNow();
       wal.close();
       statements.clear();
       withArrays.clear();

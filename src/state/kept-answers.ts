@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import type { TenantId } from '../contracts/ids.ts';
 import type { Sha256 } from '../contracts/json.ts';
 import type { Database } from './database.ts';
+import type { InGroup } from './database/group-commit.ts';
 
 /** Whose answer, and to what: nobody else gets it. */
 export interface AnswerKey {
@@ -29,6 +30,8 @@ export interface KeptAnswers {
   put(key: AnswerKey, kept: KeptAnswer, sinceMs: number): void;
   /** What is done and the answer that is kept of it are there together, or neither. */
   together<T>(work: () => T): T;
+  /** For `put` by many requests at the same time: those of this turn in one transaction. */
+  readonly inGroup: InGroup;
   /** Removes what is older. Resolves with how many. */
   forget(beforeMs: number): number;
 }
@@ -65,6 +68,7 @@ export function openKeptAnswers(database: Database): KeptAnswers {
         ),
       ),
     together: (work) => database.transact(work),
+    inGroup: database.inGroup,
     forget: (beforeMs) => database.run('DELETE FROM kept_answers WHERE kept_ms < ?', beforeMs).changes,
   };
 }

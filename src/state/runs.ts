@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AgentId, RunId, SessionId, TaskId, TenantId } from '../contracts/ids.ts';
 import type { RunItem, RunState } from '../contracts/run.ts';
 import type { Database, SqlValue } from './database.ts';
+import type { InGroup } from './database/group-commit.ts';
 import { listRuns, wholeNumber } from './runs/list-runs.ts';
 import { columnList, columns, marks, parseRow, parseState, valuesOf } from './runs/row-columns.ts';
 
@@ -99,6 +100,8 @@ export interface Runs {
   /** Runs of the lane that were asked for since then. */
   countInLane(lane: { readonly tenant: TenantId; readonly project: string; readonly lane: string; readonly sinceMs: number }): number;
   remove(id: RunId): boolean;
+  /** For what many runs do at the same time: `accept`, `takeOver` or `settle` of this turn in one transaction. */
+  readonly inGroup: InGroup;
   /** Inserts the row, or replaces all of it: for rows that are rebuilt from files. */
   put(row: RunRow): void;
 }
@@ -140,6 +143,7 @@ export function openRuns(database: Database, tenant?: TenantId): Runs {
     settle: (id, holder, change) => settle(database, { id, holder, change, scope }),
     isHeldBy: (id, { owner = null, fence = null }) => database.statement(sql.isHeldBy).get(id, owner, fence, ...scope.values) !== undefined,
     countInLane: (lane) => countInLane(database, lane, scope),
+    inGroup: database.inGroup,
     remove: (id) => database.run(`DELETE FROM runs WHERE id = ?${scope.sql}`, id, ...scope.values).changes === 1,
   };
 }

@@ -39,7 +39,7 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
   });
   const { state, reason, output, totals, waiting } = outcome;
   const { costMicroUsd, ...counts } = totals;
-  hold.settle({
+  await hold.settle({
     state,
     reason,
     endedMs: ctx.clock.now(),
@@ -53,14 +53,15 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
 
 /**
  * Hash of every file of the bundle, the journal included, by path within the run's folder. Written at once: the files
- * are small and not synced, and three trips to another thread for each cost more than they spare.
+ * are small and not synced, and three trips to another thread for each cost more than they spare. With the encoding
+ * named, Node writes a file in one call instead of three.
  */
 function writeBundle(ctx: WorkerContext, { item, journal }: FinishInput): Record<string, Sha256> {
   const dir = ctx.home.runDir(item.tenant, item.runId);
   const files = bundleFiles(journal.all);
   if ([...files.keys()].some((name) => name.startsWith('tools/'))) fs.mkdirSync(path.join(dir, 'tools'), { recursive: true, mode: 0o700 });
   const hashes: Record<string, Sha256> = {};
-  for (const [name, text] of files) fs.writeFileSync(path.join(dir, name), text, { mode: 0o600 });
+  for (const [name, text] of files) fs.writeFileSync(path.join(dir, name), text, { encoding: 'utf8', mode: 0o600 });
   for (const [name, text] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) hashes[name] = sha256(text);
   hashes['journal.jsonl'] = journal.sha256();
   return hashes;

@@ -1,6 +1,8 @@
 import { FixRequestError } from '../contracts/errors.ts';
+import type { RunId } from '../contracts/ids.ts';
 import { LeaseLostError } from '../contracts/lease-lost-error.ts';
 import { isClaimAlive } from '../governance/ledger.ts';
+import { onceATurn } from '../state/once-a-turn.ts';
 import type { RunHolder, RunPatch, RunRow } from '../state/runs.ts';
 import type { RunLease, WorkerContext } from './worker-context.ts';
 
@@ -23,8 +25,13 @@ export interface RunHold {
   readonly isTakenFromLiving: boolean;
   /** @throws LeaseLostError when another one holds the run, or may by now. */
   check(): void;
+  /**
+   * The same before each line of the journal, where one look a turn of the event loop will do: a late line goes nowhere, or
+   * is left out when it is read. Before an action it will not, for the look must come after the intent is recorded.
+   */
+  guard(): void;
   /** The run's last word in its row, said only while it is held: one statement looks and writes. @throws as `check` */
-  settle(patch: RunPatch): void;
+  settle(patch: RunPatch): Promise<void>;
 }
 
 type HoldContext = Pick<WorkerContext, 'home' | 'runs' | 'ledger' | 'lease'>;
@@ -48,7 +55,7 @@ export async function takeRun(ctx: HoldContext, row: RunRow, begun: Pick<RunPatc
       `Run ${row.id} is at work in another process. Follow it with "clawhold runs tail ${row.id}", or stop it with "clawhold runs stop ${row.id}" first.`,
     );
   const holder = holderAfter(row, await ownerOf(ctx, row), ctx.lease);
-  if (!ctx.runs.takeOver(row.id, row, { ...holder, ...begun, state: 'running', reason: '' }))
+  if (!(await ctx.runs.inGroup(() => ctx.runs.takeOver(row.id, row, { ...holder, ...begun, state: 'running', reason: '' }))))
     throw new FixRequestError(
       'worker.run-busy',
       `Run ${row.id} was taken by another process just now. Follow it with "clawhold runs tail ${row.id}".`,
@@ -80,10 +87,16 @@ function holdOf(
     lease.check();
     if (!runs.isHeldBy(id, holder)) throw new LeaseLostError(lease.task);
   };
-  const settle = (patch: RunPatch): void => {
+  const isHeldThisTurn = onceATurn((run: RunId) => runs.isHeldBy(run, holder));
+  const guard = (): void => {
+    if (lease === undefined) return;
+    lease.check();
+    if (!isHeldThisTurn(id)) throw new LeaseLostError(lease.task);
+  };
+  const settle = async (patch: RunPatch): Promise<void> => {
     lease?.check();
     if (lease === undefined) runs.update(id, patch);
-    else if (!runs.settle(id, holder, patch)) throw new LeaseLostError(lease.task);
+    else if (!(await runs.inGroup(() => runs.settle(id, holder, patch)))) throw new LeaseLostError(lease.task);
   };
-  return { fence: holder.fence, isTakenFromLiving, check, settle };
+  return { fence: holder.fence, isTakenFromLiving, check, guard, settle };
 }

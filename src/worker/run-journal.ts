@@ -22,9 +22,9 @@ export async function openRunJournal(
   hold: RunHold,
 ): Promise<RunJournal> {
   const { fence, isTakenFromLiving } = hold;
-  hold.check();
+  hold.guard();
   const file = path.join(home.runDir(item.tenant, item.runId), 'journal.jsonl');
-  const journal = await openJournal(file, { fence, isTakenFromLiving, syncShared, guard: () => hold.check() });
+  const journal = await openJournal(file, { fence, isTakenFromLiving, syncShared, guard: () => hold.guard() });
   const all = [...journal.entries];
   return {
     entries: journal.entries,

@@ -10,7 +10,7 @@ export interface ChatStream {
   readonly requestId: string;
   readonly waiting: () => readonly string[];
   /** Hears everything that was said when the run ended well. */
-  readonly onEnd: (said: string) => void;
+  readonly onEnd: (said: string) => Promise<void>;
 }
 
 /**
@@ -39,7 +39,7 @@ export async function* chatFrames(stream: ChatStream): AsyncGenerator<string, vo
       if (rest !== '') yield chunk(chat, { choices: [choice({ content: rest })] });
       yield chunk(chat, { choices: [choice({}, finish)], clawhold: ownFields(chat, end, waiting) });
       if (hasUsage) yield chunk(chat, { choices: [], usage: usageOf(end.totals) });
-      stream.onEnd(said);
+      await stream.onEnd(said);
     } catch (error) {
       yield `data: ${openAiErrorBody(problemOf(error), requestId)}\n\n`;
     }

@@ -71,7 +71,7 @@ export const createChatCompletion: Route = defineRoute({
     const conversation = readConversation(call.body);
     const chat = await startChat(ctx, call, conversation);
     const headers = { 'x-clawhold-run': chat.run, 'x-clawhold-session': chat.session };
-    const remember = (said: string): void => rememberConversation(ctx, call, { conversation, chat, said });
+    const remember = async (said: string): Promise<void> => await rememberConversation(ctx, call, { conversation, chat, said });
     const reply = call.body.stream === true ? streamOf(ctx, call, { chat, remember }) : await wholeOf(ctx, call, { chat, remember });
     return { ...reply, headers };
   },
@@ -131,11 +131,12 @@ interface Said {
 }
 
 /** The client will send all of it again with its next question: then the session goes on, with what is trusted in it and what is not. */
-function rememberConversation(ctx: GatewayContext, call: ChatCall, { conversation, chat, said }: Said): void {
+async function rememberConversation(ctx: GatewayContext, call: ChatCall, { conversation, chat, said }: Said): Promise<void> {
   const { agent, earlier, asked } = conversation;
   const key = conversationKey(agent, [...earlier, ...asked, { role: 'assistant', text: said }], placeOf(call));
   const nowMs = ctx.clock.now();
-  ctx.kept.put(keyOf(call, key), { request: sha256(key), answer: chat.session, keptMs: nowMs }, nowMs - rememberedMs);
+  const kept = { request: sha256(key), answer: chat.session, keptMs: nowMs };
+  await ctx.kept.inGroup(() => ctx.kept.put(keyOf(call, key), kept, nowMs - rememberedMs));
 }
 
 function keyOf({ principal, tenant }: ChatCall, key: string): AnswerKey {
@@ -144,7 +145,7 @@ function keyOf({ principal, tenant }: ChatCall, key: string): AnswerKey {
 
 interface Chatting {
   readonly chat: ChatRun;
-  readonly remember: (said: string) => void;
+  readonly remember: (said: string) => Promise<void>;
 }
 
 type JsonReply = Extract<Reply, { kind: 'json' }>;
@@ -158,7 +159,7 @@ async function wholeOf(ctx: GatewayContext, { tenant, signal }: ChatCall, { chat
     throw new RequestRefusedError(503, code, message, { remedy: 'retry', retryAfterSeconds: 5 });
   }
   const completion = completionOf(chat, end, end.state === 'waiting' ? waitingOf(ctx, { tenant, chat }) : []);
-  remember(end.output);
+  await remember(end.output);
   return { kind: 'json', body: completion };
 }
 
