@@ -124,7 +124,7 @@ function refuseVariableExports(root: string, { metafile }: Outputs): void {
     if (format !== 'esm' || /^[a-z-]+:/.test(input)) continue;
     const text = readFileSync(path.join(root, input), 'utf8');
     const listed = [...text.matchAll(/^export \{([^{}]*)\}(?! from)/gm)].flatMap(([, names = '']) => names.match(/[\w$]+/g) ?? []);
-    const isVariable = (name: string): boolean => new RegExp(`^(?:let|var) ${name.replaceAll('$', '\\$')}\\b`, 'm').test(text);
+    const isVariable = (name: string): boolean => new RegExp(`^(?:let|var) ${RegExp.escape(name)}\\b`, 'm').test(text);
     if (exportedVariable.test(text) || listed.some(isVariable))
       throw new Error(
         `${input} exports a variable, and a bundle keeps only its first value. Export a constant, or a function that tells it.`,

@@ -57,3 +57,35 @@ test('what cannot become a find is not held back', () => {
 test('text outside ASCII stays as it is', () => {
   assert.equal(swapText('größe secret-value ✓', pairs), 'größe TOKEN ✓');
 });
+
+/** At each place the longest find that stands there, by nothing but comparing letters. */
+function swapLetters(text: string, puts: ReadonlyMap<string, string>): string {
+  const finds = [...puts.keys()].toSorted((a, b) => b.length - a.length);
+  let done = '';
+  for (let at = 0; at < text.length;) {
+    const find = finds.find((one) => text.startsWith(one, at));
+    done += find === undefined ? text[at] : puts.get(find);
+    at += find?.length ?? 1;
+  }
+  return done;
+}
+
+test('a find is its letters and no pattern, whichever of the 256 bytes it holds', () => {
+  const letter = fc.oneof(
+    fc.nat(255).map((code) => String.fromCharCode(code)),
+    fc.constantFrom(...'$()*+./?[]^{|}\\-,#&!%:;<=>@`~ \n\u00a0aAdsw09'.split('')),
+  );
+  const find = fc.string({ unit: letter, minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(find, { minLength: 1, maxLength: 4 }), fc.array(fc.oneof(find, fc.nat(3)), { maxLength: 8 }), (finds, pieces) => {
+      const puts = new Map(finds.map((one, n) => [one, `<${n}>`]));
+      const text = pieces.map((piece) => (typeof piece === 'number' ? (finds[piece] ?? '') : piece)).join('');
+      const swap = createByteSwap([...puts]);
+      const swapped = Buffer.concat([swap.push(Buffer.from(text, 'latin1')), swap.flush()]).toString('latin1');
+
+      assert.equal(swapped, swapLetters(text, puts));
+      assert.equal(swapText(text, [...puts]), swapLetters(text, puts));
+    }),
+    { numRuns: 2000 },
+  );
+});

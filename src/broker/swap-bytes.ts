@@ -12,7 +12,7 @@ export interface ByteSwap {
 export function createByteSwap(pairs: readonly (readonly [find: string, put: string])[]): ByteSwap {
   const finds = new Map(pairs.filter(([find]) => find !== ''));
   const longest = Math.max(0, ...[...finds.keys()].map((find) => find.length));
-  const pattern = [...finds.keys()].toSorted((a, b) => b.length - a.length).map((find) => escape(find));
+  const pattern = [...finds.keys()].toSorted((a, b) => b.length - a.length).map((find) => RegExp.escape(find));
   const search = pattern.length === 0 ? undefined : new RegExp(pattern.join('|'), 'g');
   let held = '';
   const swap = (text: string, keep: number): string => {
@@ -61,8 +61,4 @@ function openTail(text: string, finds: ReadonlyMap<string, string>, longest: num
     for (const find of finds.keys()) if (find.length > length && find.startsWith(tail)) return length;
   }
   return 0;
-}
-
-function escape(find: string): string {
-  return find.replaceAll(/[$()*+./?[\\\]^{|}-]/g, '\\$&');
 }

@@ -165,6 +165,13 @@ test('a secret does not hide as the name of a marker', () => {
   assert.equal(redactor(full).text(`[redacted:${held}]`), '[redacted:[redacted:HELD]]');
 });
 
+test('a secret does not hide as what only looks like the name of a marker', () => {
+  const named = redactor({ secrets: [{ name: 'correct.horse.7.battery', value: held }] });
+
+  assert.equal(named.text('[redacted:correct.horse.7.battery]'), '[redacted:correct.horse.7.battery]');
+  assert.equal(named.text(`[redacted:${held}]`), '[redacted:[redacted:correct.horse.7.battery]]');
+});
+
 test('the text of a JSON document is redacted by what it says and stays JSON', () => {
   const hide = redactor(full);
   const escaped = Array.from(held, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');

@@ -85,9 +85,7 @@ interface Stages {
  * the name of a marker.
  */
 function markersOf(names: readonly string[]): RegExp {
-  const known = [...new Set([...names, 'private-key', 'assignment', 'field', 'unsettled'])].map((name) =>
-    marker(name).replaceAll(/[.[\]]/g, '\\$&'),
-  );
+  const known = [...new Set([...names, 'private-key', 'assignment', 'field', 'unsettled'])].map((name) => RegExp.escape(marker(name)));
   return new RegExp(`(${known.join('|')})`);
 }
 

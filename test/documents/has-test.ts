@@ -15,6 +15,6 @@ export function hasTest(file: string, title: string): boolean {
 }
 
 function fits(template: string, title: string): boolean {
-  const fixed = template.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const fixed = template.split(/\$\{[^}]*\}/).map((part) => RegExp.escape(part));
   return new RegExp(`^${fixed.join('.+')}$`).test(title);
 }

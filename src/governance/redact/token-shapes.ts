@@ -79,7 +79,7 @@ export const tokenShapes: readonly Shape[] = [
 
 /** Of a short text one expression is faster than a search for each hint; of a longer one it is not. */
 const maxShort = 256;
-const anyHint = new RegExp(tokenShapes.flatMap(({ hints }) => hints.map((hint) => hint.replaceAll(/[./]/g, '\\$&'))).join('|'));
+const anyHint = new RegExp(tokenShapes.flatMap(({ hints }) => hints.map((hint) => RegExp.escape(hint))).join('|'));
 
 /** What the first shape that occurs finds. */
 export const findTokens: Finder = (text) => {
