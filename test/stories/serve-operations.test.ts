@@ -71,11 +71,11 @@ test('one request is found by its trace in gateway, orchestrator, executor and b
   for (const line of [
     'clawhold_broker_grants_total{tenant="default"} 1',
     'clawhold_tasks_total{tenant="default",outcome="done"} 1',
-    'clawhold_executors{state="idle"} 8',
+    'clawhold_executors{state="idle"} 16',
     'clawhold_ready 1',
   ])
     assert.ok(metrics.includes(`${line}\n`), line);
-  assert.deepEqual(status.json.executors, { busy: 0, slots: 8, pids: [] });
+  assert.deepEqual(status.json.executors, { busy: 0, slots: 16, pids: [] });
   assert.deepEqual([status.code, status.json.server.state, status.json.tenants[0].startedToday], [0, 'ready', 1]);
   const checks = new Map(doctor.json.checks.map((check: Document) => [check.name, check.status]));
   assert.deepEqual(

@@ -13,7 +13,7 @@ import { openExecutor, type Executor } from '../../worker/execute-tasks.ts';
 import type { Installation } from './open-installation.ts';
 import type { ServeTools } from './serve-tools.ts';
 
-export const defaultConcurrency = 8;
+export const defaultConcurrency = 16;
 const defaultLeaseSeconds = 30;
 
 export interface ExecutorParts extends ServeTools {
