@@ -14,6 +14,7 @@ import { superviseExecutors } from '../worker/supervise-executors.ts';
 import type { App } from './app.ts';
 import { buildId, version } from './build-id.ts';
 import { openAdmission } from './open-admission.ts';
+import { endOrphans } from './serve/end-orphans.ts';
 import { startExecutor } from './serve/executor-process.ts';
 import { defaultConcurrency, serveExecutor } from './serve/executor-parts.ts';
 import { acceptEnd } from './serve/forward-ends.ts';
@@ -54,6 +55,8 @@ interface Workers extends AsyncDisposable {
 }
 
 const defaultDrainSeconds = 30;
+/** What a child process may hold beside its JavaScript heap: buffers, code, caches of the databases. */
+const besideHeapMb = 256;
 
 /**
  * The whole of Clawhold in one process: gateway, scheduler, queue and executors, for all tenants of a home.
@@ -63,10 +66,13 @@ const defaultDrainSeconds = 30;
  */
 export async function openServe(app: App, flags: ServeFlags = {}): Promise<Served> {
   await using opening = new AsyncDisposableStack();
-  const claim = opening.use(claimHome((await app.home()).dir));
+  const { dir } = await app.home();
+  const claim = opening.use(claimHome(dir));
+  const before = readServeState(dir).facts;
   const installation = opening.use(await openInstallation(app));
   const tools = await openServeTools(opening, { installation, env: app.env, role: 'server' });
   if (flags.logLevel !== undefined) tools.log.setLevel(flags.logLevel);
+  opening.use(endOrphans({ pids: before?.executorPids ?? [], log: tools.log }));
   const { home, database, serve } = installation;
   // Nothing is accepted that could not be recorded.
   await installation.ledgerOf(app.tenant);
@@ -207,6 +213,7 @@ function childWorkers(parts: WorkerParts, count: number, drainSeconds: number): 
     log,
     metrics,
     stopMs: drainSeconds * 1000 + 15_000,
+    maxMemoryBytes: (memoryMb + besideHeapMb) * 2 ** 20,
     start: (slot) => {
       busy.delete(slot);
       const told = (message: unknown): void => {

@@ -15,6 +15,10 @@ interface World {
   startedMany(count: number): Promise<void>;
 }
 
+function processOf(some: Pick<ExecutorProcess, 'pid' | 'ended' | 'stop' | 'kill'> & Partial<ExecutorProcess>): ExecutorProcess {
+  return { heard: () => true, memoryBytes: () => undefined, ...some };
+}
+
 function world(count: number, change: Partial<SuperviseContext> = {}): World {
   const started: number[] = [];
   const ends = new Map<number, (why: string) => void>();
@@ -24,7 +28,7 @@ function world(count: number, change: Partial<SuperviseContext> = {}): World {
     started.push(slot);
     const { promise, resolve } = Promise.withResolvers<string>();
     ends.set(slot, resolve);
-    return { pid: 100 + started.length, ended: promise, heard: () => true, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') };
+    return processOf({ pid: 100 + started.length, ended: promise, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') });
   };
   const lane = { tenant: parseTenantId('default'), agentType: 'agent', scheduled: 0, leased: 0, dead: 0, isPaused: false };
   const supervisor = superviseExecutors({
@@ -43,6 +47,7 @@ function world(count: number, change: Partial<SuperviseContext> = {}): World {
     log: silentLog,
     metrics: noMetrics,
     stopMs: 1000,
+    maxMemoryBytes: 1000,
     backoffMs: 4,
     ...change,
   });
@@ -98,13 +103,7 @@ test('processes that ended for lack of work stay away until there is work, and a
 
 test('a process that does not end when it is asked to is killed', async () => {
   const ended = Promise.withResolvers<string>();
-  const start = (): ExecutorProcess => ({
-    pid: 1,
-    ended: ended.promise,
-    heard: () => true,
-    stop: () => {},
-    kill: () => ended.resolve('SIGKILL'),
-  });
+  const start = (): ExecutorProcess => processOf({ pid: 1, ended: ended.promise, stop: () => {}, kill: () => ended.resolve('SIGKILL') });
   const { supervisor } = world(1, { start, stopMs: 5 });
 
   await supervisor.stop();
@@ -121,7 +120,7 @@ test('a process that hangs is killed and started again, and one that speaks now 
     const { promise, resolve } = Promise.withResolvers<string>();
     // The other one speaks at every third look only.
     const heard = (): boolean => !isHanging && (slot === 0 || looks.push(slot) % 3 === 0);
-    return { pid: started.length, ended: promise, heard, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') };
+    return processOf({ pid: started.length, ended: promise, heard, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') });
   };
   const reasons: (string | undefined)[] = [];
   const metrics = { ...noMetrics, count: (_name: string, labels?: { readonly reason?: string }) => void reasons.push(labels?.reason) };
@@ -132,4 +131,25 @@ test('a process that hangs is killed and started again, and one that speaks now 
 
   assert.deepEqual(started, [0, 1, 0]);
   assert.deepEqual(reasons, ['SIGKILL']);
+});
+
+test('a process that holds more memory than it may is killed and started again, and one at its bound is not', async () => {
+  const started: number[] = [];
+  const looks: number[] = [];
+  const start = (slot: number): ExecutorProcess => {
+    started.push(slot);
+    const isLeaking = slot === 0 && started.filter((one) => one === 0).length === 1;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const memoryBytes = (): number | undefined => {
+      looks.push(slot);
+      return isLeaking ? 1001 : slot === 0 ? undefined : 1000;
+    };
+    return processOf({ pid: started.length, ended: promise, memoryBytes, stop: () => resolve('stopped'), kill: () => resolve('SIGKILL') });
+  };
+  const { supervisor } = world(2, { start, memoryLookMs: 1 });
+
+  while (started.length < 3 || looks.length < 30) await new Promise((resolve) => setTimeout(resolve, 1));
+  await supervisor.stop();
+
+  assert.deepEqual(started, [0, 1, 0]);
 });

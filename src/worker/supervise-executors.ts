@@ -10,6 +10,8 @@ export interface ExecutorProcess {
   readonly ended: Promise<string>;
   /** Whether it said anything since this was asked last. */
   heard(): boolean;
+  /** What it holds for itself alone, in bytes; undefined where the system does not tell, or when it is gone. */
+  memoryBytes(): number | undefined;
   /** Asks it to give back what it cannot finish soon, and to end. */
   stop(): void;
   kill(): void;
@@ -28,6 +30,10 @@ export interface SuperviseContext {
   /** One that says nothing at so many looks, so far apart, hangs: it is killed. Defaults 12 and 5 s. */
   readonly silentLooks?: number;
   readonly lookMs?: number;
+  /** One that holds more is killed: the bound of its JavaScript heap does not see what lies beside it, such as buffers. */
+  readonly maxMemoryBytes: number;
+  /** Between two looks at memory. Default 500 ms. */
+  readonly memoryLookMs?: number;
   readonly changed?: (pids: readonly number[]) => void;
 }
 
@@ -43,7 +49,8 @@ const soundMs = 60_000;
 
 /**
  * Keeps executor processes alive: one that dies is started again, later each time it dies soon; one that hangs is killed
- * and started again, for its task is somebody else's by then and its slot would be lost; one that ended for lack of work is
+ * and started again, for its task is somebody else's by then and its slot would be lost; so is one that takes the memory of
+ * all; one that ended for lack of work is
  * started when there is some, as many as there are tasks.
  */
 export function superviseExecutors(ctx: SuperviseContext): Supervisor {
@@ -55,6 +62,7 @@ export function superviseExecutors(ctx: SuperviseContext): Supervisor {
     async (_, slot) => await keepSlot(ctx, { slot, running, changed, signal: stopped.signal }),
   );
   const looking = setInterval(lookerAt(ctx, running), ctx.lookMs ?? 5000).unref();
+  const measuring = setInterval(() => killLarge(ctx, running), ctx.memoryLookMs ?? 500).unref();
   return {
     get pids() {
       return [...running.values()].map(({ pid }) => pid);
@@ -62,6 +70,7 @@ export function superviseExecutors(ctx: SuperviseContext): Supervisor {
     stop: async () => {
       stopped.abort();
       clearInterval(looking);
+      clearInterval(measuring);
       for (const one of running.values()) one.stop();
       const late = setTimeout(() => {
         for (const one of running.values()) one.kill();
@@ -84,6 +93,19 @@ function lookerAt({ log, silentLooks = 12 }: SuperviseContext, running: Readonly
       child.kill();
     }
   };
+}
+
+function killLarge({ log, maxMemoryBytes }: SuperviseContext, running: ReadonlyMap<number, ExecutorProcess>): void {
+  for (const child of running.values()) {
+    const bytes = child.memoryBytes() ?? 0;
+    if (bytes <= maxMemoryBytes) continue;
+    log.error('an executor process holds more memory than it may and is killed', {
+      executor_pid: child.pid,
+      bytes,
+      limit_bytes: maxMemoryBytes,
+    });
+    child.kill();
+  }
 }
 
 interface Slot {

@@ -57,6 +57,8 @@ async function execute({ app, signal }: CommandContext): Promise<void> {
   await aborted(AbortSignal.any([signal, orphaned.signal, idle.signal]));
   clearInterval(timer);
   const waitMs = orphaned.signal.aborted ? 0 : executor.drainSeconds * 1000;
+  // What holds the process after that is a defect, and nobody may be left to end it.
+  setTimeout(() => process.exit(1), waitMs + 5000).unref();
   await executor.drain(waitMs);
   if (idle.signal.aborted && !signal.aborted) process.send?.(idleMessage);
   if (process.connected) process.disconnect();

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { memoryOf, offerToKernel } from './process-memory.ts';
 import type { ExecutorProcess } from '../../worker/supervise-executors.ts';
 import type { Env } from '../app.ts';
 
@@ -27,6 +28,8 @@ export function startExecutor({ env, cwd, memoryMb, slot, told }: StartExecutorO
     [...process.execArgv, `--max-old-space-size=${memoryMb}`, main, 'serve', '--role', 'executor', '--slot', String(slot)],
     { cwd, env: { ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   );
+  const pid = child.pid ?? 0;
+  if (pid > 0) offerToKernel(pid);
   let why: string | undefined;
   let isHeard = true;
   child.on('message', (message) => {
@@ -43,5 +46,12 @@ export function startExecutor({ env, cwd, memoryMb, slot, told }: StartExecutorO
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(why ?? (signal === null ? `exit ${code}` : signal)));
   });
-  return { pid: child.pid ?? 0, ended, heard, stop: () => void child.kill('SIGTERM'), kill: () => void child.kill('SIGKILL') };
+  return {
+    pid,
+    ended,
+    heard,
+    memoryBytes: () => (pid > 0 ? memoryOf(pid) : undefined),
+    stop: () => void child.kill('SIGTERM'),
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
