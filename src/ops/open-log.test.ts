@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -167,25 +167,112 @@ test('a full pipe that nobody reads does not keep the process from ending', asyn
   assert.equal(code, 0);
 });
 
-test('a pipe that is read gets every line, also those of the last moment', async () => {
+/** Runs a program whose standard error is a pipe to `cat`, and gives the numbers of the lines that came. */
+async function numbersThroughPipe(body: string, env: NodeJS.ProcessEnv = {}): Promise<readonly number[]> {
   const program = `
     const { openLog } = await import(${JSON.stringify(path.join(import.meta.dirname, 'open-log.ts'))});
-    using log = openLog({ fd: 2 });
-    for (let n = 0; n < 2000; n += 1) log.info('x'.repeat(500), { n });`;
+    ${body}`;
   const child = spawn('sh', ['-c', '"$0" --input-type=module --eval "$1" 2>&1 >/dev/null | cat', process.execPath, program], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   });
   let text = '';
   child.stdout.on('data', (part: Buffer) => void (text += part.toString()));
-
   await once(child, 'close');
-
-  const numbers = text
+  return text
     .trimEnd()
     .split('\n')
     .map((line) => (JSON.parse(line) as { n: number }).n);
+}
+
+const inOrder = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n);
+
+test('a pipe that is read gets every line, also those of the last moment', async () => {
+  const numbers = await numbersThroughPipe(`
+    using log = openLog({ fd: 2 });
+    for (let n = 0; n < 2000; n += 1) log.info('x'.repeat(500), { n });`);
+
+  assert.deepEqual(numbers, inOrder(2000));
+});
+
+/** The only other thread hashes passwords: what is left to it is written after everything else, or never. */
+const busyThread = `
+    const { pbkdf2 } = await import('node:crypto');
+    for (let n = 0; n < 5; n += 1) pbkdf2('p', 's', 200_000, 64, 'sha512', () => {});`;
+
+test('lines are in their order and all there while all other threads are busy', async () => {
+  const body = `${busyThread}
+    using log = openLog({ fd: 2 });
+    for (let n = 0; n < 300; n += 1) log.info('x'.repeat(500), { n });`;
+
+  assert.deepEqual(await numbersThroughPipe(body, { UV_THREADPOOL_SIZE: '1' }), inOrder(300));
+});
+
+test('a line is in the file when the call that logs it returns, and the last one before a kill too', () => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'log-')), 'log.jsonl');
+  const program = `
+    const { openLog } = await import(${JSON.stringify(path.join(import.meta.dirname, 'open-log.ts'))});
+    const log = openLog({ fd: 2 });
+    log.error('the last words');
+    process.kill(process.pid, 'SIGKILL');`;
+  const fd = fs.openSync(file, 'a', 0o600);
+
+  spawnSync(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', fd] });
+
+  fs.closeSync(fd);
+  assert.equal((JSON.parse(fs.readFileSync(file, 'utf8')) as { msg: string }).msg, 'the last words');
+});
+
+test('a reader that went away keeps nobody from going on and from ending', async () => {
+  const program = `
+    const { openLog } = await import(${JSON.stringify(path.join(import.meta.dirname, 'open-log.ts'))});
+    for (let n = 0; n < 2; n += 1) {
+      using log = openLog({ fd: 2 });
+      process.stdout.write('ready');
+      await new Promise((done) => process.stdin.once('data', done));
+      log.info('to nobody');
+    }
+    process.exit(7);`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const ended = once(child, 'exit');
+  child.stderr.destroy();
+  child.stdout.on('data', () => void child.stdin.write('go'));
+
+  const [code] = (await ended) as [number | null];
+
+  clearTimeout(timer);
+  assert.equal(code, 7);
+});
+
+test('a disk that takes nothing stops neither what is done nor its end', () => {
+  const fd = fs.openSync('/dev/full', 'a');
+  using log = openLog({ fd });
+
+  log.info('line');
+  log.info('line');
+  log[Symbol.dispose]();
+  log.info('after the end');
+
+  fs.closeSync(fd);
+});
+
+test('what a full pipe could not take comes whole and in order once somebody reads', async () => {
+  const fifo = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'log-')), 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const fd = fs.openSync(fifo, fs.constants.O_RDWR);
+  using log = openLog({ fd });
+  for (let n = 0; n < 400; n += 1) log.info('x'.repeat(500), { n });
+
+  const reader = spawn('head', ['-n', '400', fifo], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  reader.stdout.on('data', (part: Buffer) => void (text += part.toString()));
+  await once(reader, 'close');
+
+  fs.closeSync(fd);
+  const numbers = text.trimEnd().split('\n');
   assert.deepEqual(
-    numbers,
-    Array.from({ length: 2000 }, (_, n) => n),
+    numbers.map((line) => (JSON.parse(line) as { n: number }).n),
+    inOrder(400),
   );
 });

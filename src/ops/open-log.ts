@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { destination, pino, type DestinationStream } from 'pino';
 import type { Log, LogFields } from '../contracts/log.ts';
+import { writeLines, type LineWriter } from './log/write-lines.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -27,7 +28,7 @@ export interface LogOptions {
 /** A line of log is for searching; what is longer is in the run's record. */
 const maxTextLength = 8192;
 /** What a reader that has stopped may cost: beyond, lines are dropped, for a log must not stop the server. */
-const maxBufferedBytes = 4 * 1024 * 1024;
+const maxWaitingBytes = 4 * 1024 * 1024;
 
 /**
  * Opens a log of JSON lines: `time` (ISO 8601), `level`, `msg`, then fields by their wire names.
@@ -38,8 +39,8 @@ const maxBufferedBytes = 4 * 1024 * 1024;
  */
 export function openLog(options: LogOptions = {}): OpenLog {
   const { write, fd = 2, level = 'info', fields = {} } = options;
-  const buffered = write === undefined ? openStream(fd) : undefined;
-  const stream: DestinationStream = { write: (line) => (write ?? ((text) => buffered?.write(text)))(escapeHidden(line)) };
+  const lines: LineWriter = write === undefined ? openLines(fd) : { write, close: () => {} };
+  const stream: DestinationStream = { write: (line) => lines.write(escapeHidden(line)) };
   const logger = pino(
     {
       level,
@@ -53,7 +54,7 @@ export function openLog(options: LogOptions = {}): OpenLog {
   return {
     ...logWith({ emit: (at, message, given) => logger[at](given, message), clean, isOn: (at) => logger.isLevelEnabled(at) }, fields),
     setLevel: (wanted) => void (logger.level = wanted),
-    [Symbol.dispose]: () => flush(buffered),
+    [Symbol.dispose]: () => lines.close(),
   };
 }
 
@@ -108,46 +109,37 @@ function escapeHidden(line: string): string {
   );
 }
 
-/** How long the end waits for the reader of a full pipe. */
-const patienceMs = 1000;
-
-interface BufferedStream {
-  write(line: string): unknown;
-  flushSync(): void;
+/**
+ * A pipe or terminal is opened once more, as one that never blocks: a reader that has stopped would hold the server, and
+ * keep it from ending. What cannot be opened again (a socket) is written by another thread.
+ */
+function openLines(fd: number): LineWriter {
+  const kind = fs.fstatSync(fd);
+  if (kind.isFile()) return writeLines(fd, { maxWaitingBytes, isOwn: false });
+  const own = kind.isFIFO() || kind.isCharacterDevice() ? openAgain(fd) : undefined;
+  return own === undefined ? writeByThread(fd) : writeLines(own, { maxWaitingBytes, isOwn: true });
 }
 
-/**
- * Lines are written by another thread. A pipe is opened once more, as one that never blocks: a thread that waits for a
- * reader would keep the process from ending.
- */
-function openStream(fd: number): BufferedStream {
-  const place = `/proc/self/fd/${fd}`;
-  const isPipe = fs.fstatSync(fd).isFIFO() && fs.existsSync(place);
-  if (!isPipe) return destination({ fd, sync: false, maxLength: maxBufferedBytes });
-  const own = fs.openSync(place, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
-  let endsMs = Number.POSITIVE_INFINITY;
-  const retry = { retryEAGAIN: (): boolean => performance.now() < endsMs };
-  const stream = destination({ fd: own, sync: false, maxLength: maxBufferedBytes, ...retry });
+function openAgain(fd: number): number | undefined {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
+  try {
+    return fs.openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    // silent-ok: no /proc, a terminal of another user, or a pipe without a reader: the thread writes, or finds that out.
+    return undefined;
+  }
+}
+
+function writeByThread(fd: number): LineWriter {
+  const stream = destination({ fd, sync: false, maxLength: maxWaitingBytes });
   // A reader that went away ends what is logged, not what is done.
   stream.on('error', () => {});
+  let isClosed = false;
   return {
-    write: (line) => ((stream as { destroyed?: boolean }).destroyed === true ? false : stream.write(line)),
-    flushSync: () => {
-      endsMs = performance.now() + patienceMs;
-      try {
-        stream.flushSync();
-      } finally {
-        // Or the process would try once more when it exits.
-        stream.destroy();
-      }
+    write: (line) => void (isClosed || stream.write(line)),
+    close: () => {
+      if (!isClosed) stream.end();
+      isClosed = true;
     },
   };
-}
-
-function flush(stream: BufferedStream | undefined): void {
-  try {
-    stream?.flushSync();
-  } catch {
-    // silent-ok: the reader is gone, so nobody misses the lines.
-  }
 }
