@@ -1,5 +1,5 @@
 import type { ApprovalId } from '../contracts/ids.ts';
-import { ClawholdError, reasonOf } from '../contracts/errors.ts';
+import { ClawholdError } from '../contracts/errors.ts';
 import type { SandboxFacts } from '../contracts/isolation.ts';
 import type { Message, ModelAnswer, ModelRequest } from '../contracts/model.ts';
 import type { RunState, RunTotals } from '../contracts/run.ts';
@@ -19,8 +19,10 @@ import { isRunCancelled, isRunReleased, isRunTimedOut } from './run-signal.ts';
 
 export interface RunOutcome {
   readonly state: RunState;
-  /** One sentence for people; for `failed` with the error's code. */
+  /** One sentence for everyone who may see the run: no place of this machine is in it. */
   readonly reason: string;
+  /** The same with everything, for whoever runs the installation: absent when it says no more. */
+  readonly detail?: string;
   readonly code?: string;
   readonly output: string;
   readonly totals: RunTotals;
@@ -42,7 +44,7 @@ interface Loop {
   lastText: string;
 }
 
-type Ending = Pick<RunOutcome, 'state' | 'reason'> & { readonly code?: string; readonly waiting?: readonly ApprovalId[] };
+type Ending = Pick<RunOutcome, 'state' | 'reason' | 'detail'> & { readonly code?: string; readonly waiting?: readonly ApprovalId[] };
 
 /**
  * Runs an agent from its first prompt to its last message: model call → decisions → calls → results, turn by turn.
@@ -91,10 +93,14 @@ async function walk(loop: Loop): Promise<Ending> {
       return { state: 'limited', code: 'limit.seconds', reason: `the limit of ${loop.run.limits.seconds} seconds is reached` };
     if (isRunCancelled(loop.signal))
       return { state: 'cancelled', code: 'run.cancelled', reason: 'it was stopped; continue it with: clawhold runs resume' };
-    if (error instanceof ClawholdError && !error.code.startsWith('state.'))
-      return { state: 'failed', code: error.code, reason: loop.ctx.redactor.text(reasonOf(error)) };
+    if (error instanceof ClawholdError && !error.code.startsWith('state.')) return failed(loop.ctx, error);
     throw error;
   }
+}
+
+function failed({ redactor }: LoopContext, error: ClawholdError): Ending {
+  const [reason, detail] = [redactor.text(error.publicMessage), redactor.text(error.message)];
+  return { state: 'failed', code: error.code, reason, ...(detail === reason ? {} : { detail }) };
 }
 
 async function oneTurn(loop: Loop, turn: number): Promise<Ending | undefined> {

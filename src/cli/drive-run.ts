@@ -93,12 +93,12 @@ async function printOutcome(
     return;
   }
   const hint = outcome.state === 'waiting' ? `; answer with: clawhold approvals show ${outcome.waiting[0] ?? ''}` : '';
-  if (outcome.state !== 'done') io.err(`${io.color.yellow(outcome.state)}: ${makeVisible(outcome.reason)}${hint}\n`);
+  if (outcome.state !== 'done') io.err(`${io.color.yellow(outcome.state)}: ${makeVisible(outcome.detail ?? outcome.reason)}${hint}\n`);
   io.err(io.color.dim(`${outcome.state}  ${shown.totals === undefined ? '' : describeTotals(shown.totals)}\nrecord ${bundle}\n`));
 }
 
-function errorOf({ state, code, reason }: ItemOutcome): { code: string; message: string; remedy: Remedy } | undefined {
-  return state === 'done' ? undefined : { code: code ?? `run.${state}`, message: reason, remedy: remedyOf(state) };
+function errorOf({ state, code, reason, detail = reason }: ItemOutcome): { code: string; message: string; remedy: Remedy } | undefined {
+  return state === 'done' ? undefined : { code: code ?? `run.${state}`, message: detail, remedy: remedyOf(state) };
 }
 
 function remedyOf(state: string): Remedy {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AskHumanError, FixRequestError, GiveUpError, namesPlace, publicReasonOf, RetryableError } from './errors.ts';
+import { AskHumanError, FixRequestError, GiveUpError, namesPlace, placelessReasonOf, publicReasonOf, RetryableError } from './errors.ts';
 
 const places = [
   'The home /srv/clawhold is not used.',
@@ -11,6 +11,7 @@ const places = [
   'It lies in `/tmp/x`.',
   'The file=/root/key cannot be read.',
   'It is at file:///srv/x.',
+  'Cannot connect to the daemon at unix:///var/run/docker.sock.',
   'several lines:\n/srv/x is wrong',
 ];
 const harmless = [
@@ -54,4 +55,13 @@ test('an error that has words for a tenant tells these, and one that nobody thre
 
   assert.deepEqual([publicReasonOf(error), error.message], ['The repo is a link.', 'The repo /srv/shop is a link.']);
   assert.doesNotMatch(publicReasonOf(new Error('connect ECONNREFUSED 10.0.0.5:5432')), /10\.0/);
+});
+
+test('a failure of the surroundings keeps its words only when they name no place', () => {
+  const shown = [new Error('spawn ENOENT'), new Error('spawn /opt/server ENOENT'), new GiveUpError('a.b', 'The key is not there.')];
+
+  const [plain, placed, ours] = shown.map(placelessReasonOf);
+
+  assert.deepEqual([plain, ours], ['spawn ENOENT', 'The key is not there.']);
+  assert.match(placed ?? '', /^A file or folder of this installation/);
 });

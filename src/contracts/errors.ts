@@ -27,12 +27,19 @@ const hiddenPlace =
 
 /** Whether a text names an absolute path. One that only looks so costs a clearer sentence, one that is missed tells where things lie. */
 export function namesPlace(text: string): boolean {
-  return /(?:^|[\s"'`([{=:,;<>|])\/[\w.@~+-]|file:\/\//.test(text);
+  return /(?:^|[\s"'`([{=:,;<>|])\/[\w.@~+-]|[a-z]:\/\/\/|file:\/\//.test(text);
 }
 
 /** What a tenant may see of any thrown value: of an error that nobody threw on purpose, nothing. */
 export function publicReasonOf(thrown: unknown): string {
   return thrown instanceof ClawholdError ? thrown.publicMessage : 'an error that nobody expected, which the log has';
+}
+
+/** A failure of the surroundings in its own words, as long as these name no place. */
+export function placelessReasonOf(thrown: unknown): string {
+  if (thrown instanceof ClawholdError) return thrown.publicMessage;
+  const reason = reasonOf(thrown);
+  return namesPlace(reason) ? hiddenPlace : reason;
 }
 
 export interface FixRequestOptions extends ErrorOptions {

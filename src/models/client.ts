@@ -8,7 +8,7 @@ import type {
   ModelRequest,
 } from '../contracts/model.ts';
 import { ModelError } from '../contracts/model-error.ts';
-import { reasonOf } from '../contracts/errors.ts';
+import { publicReasonOf } from '../contracts/errors.ts';
 import { costMicroUsd, estimateUsage, type Price } from './prices.ts';
 import { defaultRetry, nextWaitMs, type RetryPolicy } from './retry.ts';
 
@@ -47,7 +47,7 @@ async function callModel(options: ModelClientOptions, request: ModelRequest, cal
       signal.throwIfAborted();
       const waitMs = nextWaitMs(thrown, attempt, policy);
       if (waitMs === undefined) throw attempt === 1 ? thrown : afterAttempts(thrown, attempt);
-      onRetry?.({ attempt, waitMs, reason: reasonOf(thrown) });
+      onRetry?.({ attempt, waitMs, reason: publicReasonOf(thrown) });
       await (options.sleep ?? sleepUntil)(waitMs, signal);
     }
   }

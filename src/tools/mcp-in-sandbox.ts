@@ -1,3 +1,4 @@
+import { placelessReasonOf } from '../contracts/errors.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { McpServer } from './mcp-pin.ts';
 import type { McpProcess, StartMcp } from './mcp/session.ts';
@@ -29,7 +30,7 @@ export function startMcpInSandbox({ command, env = {} }: McpServer, options: Mcp
       })
       .then(
         (result) => `${result.end}${result.exitCode === undefined ? '' : ` with ${result.exitCode}`}`,
-        (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        (error: unknown) => placelessReasonOf(error),
       );
     const child: McpProcess = {
       write: (bytes) => input.push(bytes),

@@ -1,5 +1,5 @@
 import type { McpPins } from '../contracts/mcp-pins.ts';
-import { reasonOf } from '../contracts/errors.ts';
+import { placelessReasonOf } from '../contracts/errors.ts';
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { Tool, ToolDeclaration, ToolResult } from '../contracts/tool.ts';
 import { failure } from './core/define-tool.ts';
@@ -119,7 +119,7 @@ class ServerHost {
       return { ...resultOf(await session.call(name, args, signal), note), ...source };
     } catch (error) {
       const code = error instanceof McpError ? error.code : 'mcp.unavailable';
-      return failure(code, `The MCP server ${this.#name} gave no answer: ${reasonOf(error)}.`, source);
+      return failure(code, `The MCP server ${this.#name} gave no answer: ${placelessReasonOf(error)}.`, source);
     }
   }
 

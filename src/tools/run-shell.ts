@@ -1,4 +1,4 @@
-import { ClawholdError, reasonOf } from '../contracts/errors.ts';
+import { ClawholdError, namesPlace, placelessReasonOf } from '../contracts/errors.ts';
 import { reachesClass, type BoundaryClass, type SandboxFacts } from '../contracts/isolation.ts';
 import type { DriverChoice } from '../sandbox/open-sandbox.ts';
 import { SandboxRequestError, SandboxUnavailableError } from '../sandbox/sandbox-error.ts';
@@ -88,8 +88,9 @@ async function choose(options: RunShellOptions, state: ShellState, minimum: Boun
     return { facts: state.facts, notices };
   } catch (error) {
     if (!(error instanceof ClawholdError)) throw error;
-    state.facts = { available: false, reason: reasonOf(error) };
-    return { facts: state.facts, notices: [] };
+    state.facts = { available: false, reason: placelessReasonOf(error) };
+    // What a run is refused for is in its record; where that lies on this machine is for who starts it here.
+    return { facts: state.facts, notices: namesPlace(error.message) ? [error.message] : [] };
   }
 }
 
@@ -129,7 +130,7 @@ async function run(options: RunShellOptions, state: ShellState, asked: Asked): P
     state.sandbox ??= await startOnce(options, state, asked.signal);
   } catch (error) {
     if (!(error instanceof ClawholdError)) throw error;
-    return { kind: 'unavailable', reason: reasonOf(error) };
+    return { kind: 'unavailable', reason: placelessReasonOf(error) };
   }
   return await execute(state, state.sandbox, asked);
 }
@@ -173,9 +174,9 @@ async function execute(state: ShellState, sandbox: Sandbox, { command, signal }:
     state.isReplaced = false;
     return { kind: 'ran', result, isReplaced };
   } catch (error) {
-    if (error instanceof SandboxRequestError) return { kind: 'refused', reason: reasonOf(error) };
+    if (error instanceof SandboxRequestError) return { kind: 'refused', reason: placelessReasonOf(error) };
     state.end = 'the sandbox of this run died, and no other takes its place within the run';
     await sandbox.stop().catch(() => {}); // silent-ok: what is left is taken away at the next start
-    return { kind: 'died', reason: reasonOf(error) };
+    return { kind: 'died', reason: placelessReasonOf(error) };
   }
 }

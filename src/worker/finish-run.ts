@@ -48,7 +48,9 @@ export async function finishRun(ctx: WorkerContext, input: FinishInput): Promise
   });
   const names = { run: item.runId, session: item.sessionId };
   ctx.emit({ type: 'run.ended', ...names, state, reason, output, totals });
-  return { ...names, state, ...(outcome.code === undefined ? {} : { code: outcome.code }), reason, output, waiting };
+  const { code, detail } = outcome;
+  const more = { ...(code === undefined ? {} : { code }), ...(detail === undefined ? {} : { detail }) };
+  return { ...names, state, ...more, reason, output, waiting };
 }
 
 /**

@@ -113,6 +113,8 @@ export interface ItemOutcome {
   readonly state: string;
   readonly code?: string;
   readonly reason: string;
+  /** For whoever runs the installation, and nobody else: see RunOutcome. */
+  readonly detail?: string;
   readonly output: string;
   readonly waiting: readonly string[];
 }

@@ -2,7 +2,7 @@ import type { LoopContext } from './pipelined.ts';
 import { hashJson } from '../../contracts/json.ts';
 import { ModelError } from '../../contracts/model-error.ts';
 import type { ModelAnswer, ModelRequest } from '../../contracts/model.ts';
-import { AskHumanError, reasonOf } from '../../contracts/errors.ts';
+import { AskHumanError } from '../../contracts/errors.ts';
 import type { RedactedStream } from '../../governance/redact.ts';
 import { answerEvent, errorEvent } from '../ledger-events.ts';
 import type { AgentRun } from '../run-context.ts';
@@ -112,7 +112,7 @@ async function recordError(
     error,
   }: { readonly run: AgentRun; readonly turn: number; readonly hash: ReturnType<typeof hashJson>; readonly error: ModelError },
 ): Promise<void> {
-  const message = ctx.redactor.text(reasonOf(error));
+  const message = ctx.redactor.text(error.publicMessage);
   const { code } = error;
   const entry = { kind: 'model.error', turn, atMs: ctx.clock.now(), code, message, isTransient: error.remedy === 'retry' } as const;
   await Promise.all([ctx.journal.append(entry), recordEvent(ctx, run, errorEvent(entry, hash))]);

@@ -48,7 +48,7 @@ export const codeSearch: CoreTool = defineTool({
         return 'isError' in hits ? hits : resultOf(at, hits, proposed.isCut);
       } catch (thrown) {
         if (!(thrown instanceof ClawholdError)) throw thrown;
-        return failure('search.unavailable', thrown.message);
+        return failure('search.unavailable', thrown.publicMessage);
       }
     },
   }),

@@ -157,7 +157,9 @@ async function tell(ctx: TaskContext, { worker, readyMs }: Pick<Opened, 'worker'
   if (row === undefined) return;
   ctx.metrics.count('runs_total', { tenant: row.tenant, state: outcome.state, door: row.door });
   ctx.metrics.observe('turn_duration_seconds', (worker.clock.now() - readyMs) / 1000, { tenant: row.tenant });
-  ctx.log.info('run settled', { run_id: outcome.run, state: outcome.state });
+  const { run: run_id, state, code, reason, detail = reason } = outcome;
+  if (state === 'failed') ctx.log.warn('a run failed', { run_id, code, reason: detail });
+  ctx.log.info('run settled', { run_id, state });
   try {
     await ctx.settled(row, outcome);
   } catch (error) {
