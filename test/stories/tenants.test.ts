@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '../../src/contracts/clock.ts';
+import { newTaskId, parseTenantId } from '../../src/contracts/ids.ts';
+import { openQueue } from '../../src/state/open-queue.ts';
 import { startOpenAiServer } from '../servers/openai-server.ts';
 import { newInstallation, type Installation } from './installation.ts';
 
@@ -227,6 +230,25 @@ test('tenants are listed with what is wrong, changed, suspended and resumed, eac
   assert.match(json.tenants[2].conditions[0].message, /weigth/);
   assert.deepEqual(shown.json.config.quotas, { concurrentRuns: 3 });
   assert.equal(ledger.stdout.split('tenants/acme/tenant.yaml').length - 1, 4);
+});
+
+test('a bound on runs at the same time holds for the queue when the command that sets it ends, and so does its end', async () => {
+  using one = await twoTenants();
+  await using queue = await openQueue({ driver: 'sqlite', file: path.join(one.home, 'queue.db'), clock: systemClock });
+  const tenant = parseTenantId('acme');
+  const messages = Array.from({ length: 5 }, () => {
+    const id = newTaskId(Date.now());
+    return { tenant_id: tenant, swarm_id: id, agent_type: 'agent', shard_id: 0, task_id: id, payload: {}, idempotency_key: id };
+  });
+  await queue.put(messages.map((message) => ({ message })));
+  const lease = async (): Promise<number> => (await queue.lease({ worker: 'w', max: 10, leaseMs: 60_000, scope: { tenant } })).length;
+
+  await one.cli(['tenants', 'set', 'acme', 'quotas.concurrentRuns', '2']);
+  const bounded = [await lease(), await lease()];
+  await one.cli(['tenants', 'set', 'acme', 'quotas.concurrentRuns', 'none']);
+  const unbounded = await lease();
+
+  assert.deepEqual([bounded, unbounded], [[2, 0], 3]);
 });
 
 test('a hard rule of the platform holds in every tenant, whatever its file and its agents say', async () => {

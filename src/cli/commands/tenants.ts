@@ -121,6 +121,7 @@ async function show(context: CommandContext, id: TenantId): Promise<void> {
 async function set(context: CommandContext, id: TenantId, field: { readonly key: string; readonly value: string }): Promise<void> {
   const change = await (await openPlatformTenants(context)).edit(id, editOfTenant(field));
   await record(context, change);
+  await applyShare(context, id);
   printResult(
     context.io,
     { tenant: id, config: change.tenant.config },
@@ -135,7 +136,7 @@ async function setState(context: CommandContext, id: TenantId, state: 'active' |
   printResult(context.io, { tenant: id, state }, `Tenant ${id} is ${state}.`);
 }
 
-/** At once, also where no server runs: a suspended tenant's tasks are leased by nobody. */
+/** At once, also where no server runs or looks at the file a moment later: no task is leased by the share of before. */
 export async function applyShare({ app }: CommandContext, id: TenantId): Promise<void> {
   await using queue = await openHomeQueue(app);
   for (const { tenant, share } of sharesOf(openTenants(await app.home()))) if (tenant === id) await queue.setShare(tenant, share);
