@@ -125,12 +125,12 @@ function finish(command: Command, context: CommandContext, verb?: string): void 
   for (const sub of command.commands) if (verb === undefined || sub.name() === verb) finish(sub, context);
 }
 
-/** The first Ctrl-C ends what runs cleanly, the second at once. */
+/** The first Ctrl-C ends what runs cleanly, the second at once. Only a person is told so: what a server writes is for programs. */
 function stopOnSignals(io: Io): { readonly signal: AbortSignal; off(): void } {
   const controller = new AbortController();
   const onSignal = (): void => {
     if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-    io.err('Stopping; what is done is kept. Press Ctrl-C again to stop at once.\n');
+    if (io.isTerminal) io.err('Stopping; what is done is kept. Press Ctrl-C again to stop at once.\n');
     controller.abort(new RunStopped('cancelled'));
   };
   process.on('SIGINT', onSignal);

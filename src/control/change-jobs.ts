@@ -124,7 +124,7 @@ function overQuota({ schedules }: ChangeJobsContext, { tenant }: JobRow, limit: 
 }
 
 function taken({ id, origin }: JobRow): FixRequestError {
-  const whose = origin === 'cli' ? 'choose another with --id, or remove it first' : 'a job of that name was added by hand; remove it';
+  const whose = origin === 'cli' ? 'choose another id, or remove it first' : 'a job of that name was added by hand; remove it';
   return new FixRequestError('control.job-exists', `There is a job ${id} already, and ids are unique in a tenant: ${whose}.`);
 }
 

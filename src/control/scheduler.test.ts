@@ -450,7 +450,10 @@ test('ids are unique in a tenant, and a job that would never fire is refused wit
   await using world = await openWorld();
   await addJob(world.ctx, human, { job: jobOf({ when: { every: '1m' } }) });
 
-  await assert.rejects(addJob(world.ctx, human, { job: jobOf({ when: { every: '1m' } }) }), { code: 'control.job-exists' });
+  await assert.rejects(addJob(world.ctx, human, { job: jobOf({ when: { every: '1m' } }) }), {
+    code: 'control.job-exists',
+    message: /choose another id, or remove it first/,
+  });
   for (const when of [{ cron: 'x' }, { cron: '@daily', timezone: 'Mars/Olympus' }, { at: '2026-05-31T00:00:00Z' }, { cron: '0 0 31 2 *' }])
     await assert.rejects(addJob(world.ctx, human, { job: jobOf({ id: 'other', when }) }), { code: 'control.bad-schedule' });
   await assert.rejects(removeJob(world.ctx, human, { tenant, id: 'nope' }), { code: 'control.unknown-job' });

@@ -118,6 +118,26 @@ test('a child process that hangs keeps its run no longer than its lease, and oth
     );
 });
 
+test('Ctrl-C reaches the server alone: its children end what they work on, and the log stays JSON', async () => {
+  await using server = await startOpenAiServer({ respond: () => ({ text: 'over', latencyMs: 1000 }) });
+  using one = newInstallation({ openAi: server.baseUrl });
+  await using served = await serveHome(one, ['--executors', '1'], undefined, { detached: true });
+  await childrenOf(one, 1);
+  const run = await served.post('hello');
+  while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+
+  // As a terminal does it: to every process of the foreground group.
+  process.kill(-served.child.pid!, 'SIGINT');
+  const { code, stderr } = await served.done;
+  const { state } = (await one.cli(['runs', 'show', run, '--json'])).json.run;
+
+  assert.deepEqual([code, state, await wasResumed(one, run)], [0, 'done', false], stderr);
+  assert.deepEqual(
+    stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{')),
+    [],
+  );
+});
+
 test('a child process that something keeps from its end ends all the same when its server is killed', async () => {
   await using server = await startOpenAiServer({ respond: () => ({ text: 'over', headers: { 'x-defect': 'hold' } }) });
   using one = newInstallation({ openAi: server.baseUrl, env });

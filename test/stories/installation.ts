@@ -24,6 +24,8 @@ export interface CliOptions {
   readonly stdin?: string;
   /** Ends a hanging child, so that a hang is a failed test and not a hanging suite. */
   readonly seconds?: number;
+  /** In a process group of its own, as a terminal gives one to a command. */
+  readonly detached?: boolean;
 }
 
 /** A home in a folder of its own, and the program on it as child processes. */
@@ -128,7 +130,12 @@ function llmYaml({ openAi, anthropic, llmExtra }: InstallationOptions): string {
 }
 
 function startCli(args: readonly string[], options: CliOptions & { readonly cwd: string }): ReturnType<Installation['start']> {
-  const child = spawn(process.execPath, [main, ...args], { cwd: options.cwd, env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: options.cwd,
+    env: options.env,
+    detached: options.detached === true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const parts = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (parts.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (parts.stderr += text));

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Finished, Installation, Document } from './installation.ts';
+import type { CliOptions, Finished, Installation, Document } from './installation.ts';
 
 /** A real server process on a home, and a client with a token for it. */
 export interface Served extends AsyncDisposable {
@@ -24,9 +24,14 @@ export async function tokenOf(one: Installation, ...roles: readonly string[]): P
   return made.json.secret;
 }
 
-export async function serveHome(one: Installation, args: readonly string[] = [], token?: string): Promise<Served> {
+export async function serveHome(
+  one: Installation,
+  args: readonly string[] = [],
+  token?: string,
+  options: Pick<CliOptions, 'detached'> = {},
+): Promise<Served> {
   const secret = token ?? (await tokenOf(one));
-  const { child, done } = one.start(['serve', '--port', '0', ...args, '--json'], { seconds: 900 });
+  const { child, done } = one.start(['serve', '--port', '0', ...args, '--json'], { seconds: 900, ...options });
   const url = await addressOf(child, done);
   const ask: Served['ask'] = async (method, target, body, headers = {}) => {
     const response = await fetch(`${url}${target}`, {

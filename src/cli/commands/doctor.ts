@@ -1,4 +1,5 @@
 import type { CheckStatus } from '../../ops/run-doctor.ts';
+import { counted } from '../../contracts/counted.ts';
 import { makeVisible } from '../../governance/visible.ts';
 import { printResult, type CliCommand, type CommandContext } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -26,7 +27,7 @@ async function doctor(context: CommandContext): Promise<void> {
   ]);
   const count = (wanted: CheckStatus): number => report.checks.filter(({ status }) => status === wanted).length;
   lines.push(
-    `${report.ok ? 'Healthy' : 'Not healthy'}: ${count('fail')} failed, ${count('warn')} warnings, ${count('ok')} ok, ${count('skip')} skipped.`,
+    `${report.ok ? 'Healthy' : 'Not healthy'}: ${count('fail')} failed, ${counted(count('warn'), 'warning')}, ${count('ok')} ok, ${count('skip')} skipped.`,
   );
   printResult(io, report, lines.join('\n'));
 }

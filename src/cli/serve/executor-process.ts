@@ -26,7 +26,8 @@ export function startExecutor({ env, cwd, memoryMb, slot, told }: StartExecutorO
   const child = spawn(
     process.execPath,
     [...process.execArgv, `--max-old-space-size=${memoryMb}`, main, 'serve', '--role', 'executor', '--slot', String(slot)],
-    { cwd, env: { ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+    // In a group of its own: Ctrl-C would reach it beside the server's word, and a second signal ends it at once.
+    { cwd, env: { ...env }, detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   );
   const pid = child.pid ?? 0;
   if (pid > 0) offerToKernel(pid);
