@@ -399,6 +399,25 @@ test('a lane starts as many runs in a minute and an hour as it may, also when ma
   assert.ok([...first, ...second].every((code) => code === 'admitted' || code === 'control.over-rate'));
 });
 
+test('a lane with a rate of 0 is refused as closed, not as busy, and a known key still finds its run there', async () => {
+  const lane = { project: 'shop', lane: 'infra' };
+  const rates = { infra: { runsPerMinute: 2 } as Record<string, number> };
+  const place = (): Project => ({ ...shop(os.tmpdir()), lanes: [{ lane: 'infra', rateLimits: rates.infra }] });
+  await using world = await newWorld({}, { projects: async () => [place()] });
+  const { run } = await put(world, acme, { ...lane, idempotencyKey: 'k1' });
+
+  for (const rateLimits of [{ runsPerMinute: 0 }, { runsPerMinute: 5, runsPerHour: 0 }]) {
+    rates.infra = rateLimits;
+    const refusal = await admit(world.ctx, principal(), ask(lane));
+    const again = await put(world, acme, { ...lane, idempotencyKey: 'k1' });
+
+    assert.ok(refusal.outcome === 'refused');
+    assert.equal(refusal.code, 'control.lane-closed');
+    assert.match(refusal.message, /^Lane infra of project shop starts nothing, because its runsPer(Minute|Hour) is 0\./);
+    assert.deepEqual([again.run, again.isNew], [run, false]);
+  }
+});
+
 test('over the rate a known key still finds its run, and the same key for another lane is another request', async () => {
   await using world = await newWorld({}, { projects: async () => [shop(os.tmpdir())] });
   const infra = { project: 'shop', lane: 'infra', idempotencyKey: 'k1' };

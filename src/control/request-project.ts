@@ -92,12 +92,28 @@ const windows = [
   ['runsPerHour', 3_600_000, 'an hour'],
 ] as const;
 
+/** Why its lane never starts anything, however long somebody waits; undefined when it does. */
+export function closedLane({ project, lane: { lane, rateLimits } }: ProjectPlace): Refused | undefined {
+  const rate = windows.map(([name]) => name).find((name) => rateLimits[name] === 0);
+  if (rate === undefined) return undefined;
+  return refused(
+    'control.lane-closed',
+    `Lane ${lane} of project ${project.id} starts nothing, because its ${rate} is 0. Name another lane, or have the rate raised in projects.yaml.`,
+  );
+}
+
 /** Why one run more would be too many in its lane now; undefined when it is not. Counted in the table of runs, so that a restart forgets none. */
 export function exceededRate(
   { clock, runs }: { readonly clock: Clock; readonly runs: Pick<Runs, 'countInLane'> },
   tenant: TenantId,
-  { project, lane: { lane, rateLimits } }: ProjectPlace,
+  place: ProjectPlace,
 ): Refused | undefined {
+  const closed = closedLane(place);
+  if (closed !== undefined) return closed;
+  const {
+    project,
+    lane: { lane, rateLimits },
+  } = place;
   for (const [rate, spanMs, span] of windows) {
     const limit = rateLimits[rate];
     if (limit === undefined) continue;

@@ -115,6 +115,27 @@ test('a step waits while its tenant is over a quota or its lane over its rate, w
   assert.deepEqual(last, ['failed', false]);
 });
 
+test('a step in a lane that never starts anything ends its passage and says why, and another passage waits for a busy lane', async () => {
+  await using world = await openWorld();
+  const codeOf: Record<string, string> = { closed: 'control.lane-closed', busy: 'control.over-rate' };
+  const strict = world.another({
+    admit: async (_principal, { lane = '' }) => ({ outcome: 'refused', code: codeOf[lane] ?? '', message: `Lane ${lane} says no.` }),
+  });
+  for (const lane of ['closed', 'busy']) {
+    write(world, lane, `version: 1\nsteps: [{ agent: writer, message: Go., project: shop, lane: ${lane} }]\n`);
+    await startWorkflow(contextOf(world), { tenant, name: lane, principal: ann, door: 'cli', input: '', key: lane });
+  }
+
+  await strict.tick();
+  await strict.tick();
+
+  const passages = openWorkflows(world.database).list(tenant, 9);
+  assert.deepEqual(passages.map(({ name, state, reason }) => [name, state, reason]).toSorted(), [
+    ['busy', 'running', ''],
+    ['closed', 'failed', 'step 1 (writer) was refused: Lane closed says no.'],
+  ]);
+});
+
 test('a passage goes on after a crash with the definition of its start, and no step runs twice', async () => {
   await using world = await openWorld();
   write(world, 'release', release);

@@ -24,6 +24,7 @@ const statusOfCode: Readonly<Record<string, number>> = {
   'control.unknown-tenant': 403,
   'control.project-not-allowed': 403,
   'control.lane-not-allowed': 403,
+  'control.lane-closed': 403,
   'control.no-lane': 400,
   'control.over-rate': 429,
   'control.model-not-allowed': 403,

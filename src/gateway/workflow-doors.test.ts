@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { parseTenantId } from '../contracts/ids.ts';
@@ -115,4 +116,35 @@ test('a start by hand whose answer could not be kept was not made either, and th
 
   assert.deepEqual([killed.status, afterKill, again.status, third.status, starts()], [500, 0, 202, 202, 1]);
   assert.equal(third.json.firing.slot, again.json.firing.slot);
+});
+
+test('no schedule is taken for a lane that never starts anything, its own or that of a step of its workflow', async (t) => {
+  const lanes = [
+    { lane: 'closed', rateLimits: { runsPerHour: 0 } },
+    { lane: 'open', rateLimits: { runsPerHour: 1 } },
+  ];
+  const dir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'shop-')));
+  const shop = { id: 'shop', title: '', repo: path.basename(dir), dir, root: path.dirname(dir), lanes, tags: [] };
+  const world = await openWorld(t, (ctx) => ({ ...ctx, projects: async () => [shop] }));
+  for (const { lane } of lanes) writeWorkflow(world, lane, `steps: [{ agent: main, message: Go., project: shop, lane: ${lane} }]\n`);
+  const token = world.token('operator');
+  const add = async (id: string, more: object) =>
+    await world.ask('POST', '/api/v1/schedules', { token, body: { id, message: 'x', when: { every: '1h' }, ...more } });
+
+  const answers = [
+    await add('a', { agent: 'main', project: 'shop', lane: 'closed' }),
+    await add('b', { workflow: 'closed' }),
+    await add('c', { agent: 'main', project: 'shop', lane: 'open' }),
+    await add('d', { workflow: 'open' }),
+  ];
+
+  assert.deepEqual(
+    answers.map(({ status, json }) => [status, json.code]),
+    [
+      [403, 'control.lane-closed'],
+      [403, 'control.lane-closed'],
+      [201, undefined],
+      [201, undefined],
+    ],
+  );
 });

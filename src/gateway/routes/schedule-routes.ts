@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { notifyTarget, scheduleJob, scheduleTime } from '../../contracts/schedule.ts';
 import { parseAgentId, type AgentId, type TenantId } from '../../contracts/ids.ts';
-import { requestedPlace } from '../../control/request-project.ts';
+import { closedLane, requestedPlace } from '../../control/request-project.ts';
 import { admittedOr } from '../admission-reply.ts';
 import { addJob, pauseJob, removeJob, resumeJob, type Changer } from '../../control/change-jobs.ts';
 import { firingView, jobView } from '../../control/job-view.ts';
@@ -211,7 +211,9 @@ async function checkPlace(
     ...(project === undefined ? {} : { project }),
     ...(lane === undefined ? {} : { lane }),
   });
-  if (place !== undefined && 'outcome' in place) admittedOr(place);
+  if (place === undefined) return;
+  const refusal = 'outcome' in place ? place : closedLane(place);
+  if (refusal !== undefined) admittedOr(refusal);
 }
 
 type JobCall = Pick<Call<{ readonly schedule: string }>, 'params' | 'tenant'>;
