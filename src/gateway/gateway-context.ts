@@ -102,7 +102,7 @@ export interface GatewayLimits {
 }
 
 export interface TenantStores {
-  readonly runs: Pick<Runs, 'get' | 'list'>;
+  readonly runs: Pick<Runs, 'get' | 'list' | 'takeOver'>;
   readonly sessions: Pick<Sessions, 'get' | 'list'>;
   readonly approvals: Pick<Approvals, 'get' | 'list' | 'answer'>;
 }
@@ -131,7 +131,7 @@ export interface GatewayContext {
   readonly stopRun: (principal: Principal, run: RunId) => Promise<StopOutcome>;
   /** Opened for that tenant alone: another's rows are not there. */
   readonly stores: (tenant: TenantId) => TenantStores;
-  readonly queue: Pick<Queue, 'counts' | 'list' | 'requeue' | 'pause' | 'resume'>;
+  readonly queue: Pick<Queue, 'counts' | 'get' | 'list' | 'requeue' | 'pause' | 'resume'>;
   /** As platform and tenant list them now. @throws FixRequestError when a file is wrong. */
   readonly projects: (tenant: TenantId) => Promise<readonly Project[]>;
   readonly workflows: WorkflowsDoor;

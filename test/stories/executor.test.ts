@@ -5,6 +5,7 @@ import { newSessionId } from '../../src/contracts/ids.ts';
 import { taskIdOf } from '../../src/contracts/task.ts';
 import { RetryableError } from '../../src/contracts/errors.ts';
 import { silentLog, type Log } from '../../src/contracts/log.ts';
+import { requeueTasks } from '../../src/control/requeue-tasks.ts';
 import type { ModelClient } from '../../src/contracts/model.ts';
 import type { Queue } from '../../src/state/queue.ts';
 import type { ExecutorContext } from '../../src/worker/execute-tasks.ts';
@@ -212,7 +213,10 @@ test('a run that was given up, before it began or in the middle of it, goes on w
     while (state() !== 'failed') await new Promise((resolve) => setTimeout(resolve, 10));
 
     isBroken = false;
-    const requeued = await world.queue.requeue({ tenant: world.app.tenant, task: taskIdOf(run!) });
+    const requeued = await requeueTasks(
+      { queue: world.queue, runsOf: () => world.worker.runs },
+      { tenant: world.app.tenant, task: taskIdOf(run!) },
+    );
     while ((await world.queue.get(world.app.tenant, taskIdOf(run!)))?.state !== 'done')
       await new Promise((resolve) => setTimeout(resolve, 10));
 

@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/contracts/clock.ts';
-import { parseAgentId, parseTenantId, type TenantId } from '../../src/contracts/ids.ts';
+import { parseAgentId, parseTenantId, type RunId, type TenantId } from '../../src/contracts/ids.ts';
 import { silentLog } from '../../src/contracts/log.ts';
+import { givenUpReason } from '../../src/contracts/run.ts';
 import { taskIdOf } from '../../src/contracts/task.ts';
+import { openRuns } from '../../src/state/runs.ts';
 import { admit } from '../../src/control/admit.ts';
 import { openAdmission } from '../../src/cli/open-admission.ts';
 import { wire } from '../../src/cli/wire.ts';
@@ -59,22 +61,33 @@ test('the queue is shown, paused and resumed by tenant, and the platform sees al
   );
 });
 
+/** As an executor leaves the row of a run whose task died. */
+async function endAsGivenUp(one: Installation, run: string): Promise<void> {
+  await using app = wire({ env: one.env, cwd: one.root });
+  openRuns(await app.database()).update(run as RunId, { state: 'failed', reason: givenUpReason(1, 'it broke'), endedMs: 1 });
+}
+
 test('a dead task is shown with its reason, tried again, and removed; its run ends with it', async () => {
   await using world = await withTasks([acme]);
   const { one, queue, runs } = world;
   const [lease] = await queue.lease({ worker: 'w', leaseMs: 60_000, max: 1 });
   await queue.nak(lease!, { delayMs: 0, reason: 'it broke', isDead: true });
   const task = taskIdOf(runs[0]!);
+  const stateOf = async () => (await one.cli(['runs', 'list', '--tenant', 'acme', '--json'])).json.runs[0].state;
+  await endAsGivenUp(one, runs[0]!);
+  const before = await stateOf();
 
   const dead = (await one.cli(['queue', 'dead', '--json'])).json.tasks;
   const foreign = await one.cli(['queue', 'requeue', task, '--own']);
   const requeued = (await one.cli(['queue', 'requeue', task, '--tenant', 'acme', '--json'])).json.requeued;
+  const after = await stateOf();
   const unconfirmed = await one.cli(['queue', 'remove', '--state', 'ready']);
   const removed = (await one.cli(['queue', 'remove', task, '--json'])).json.removed;
   const run = (await one.cli(['runs', 'list', '--tenant', 'acme', '--json'])).json.runs[0];
 
   assert.deepEqual([dead[0].task, dead[0].run, dead[0].lastReason], [task, runs[0], 'it broke']);
   assert.deepEqual([foreign.code, requeued, unconfirmed.code, removed], [2, 1, 2, 1]);
+  assert.deepEqual([before, after], ['failed', 'accepted']);
   assert.deepEqual([run.state, run.reason], ['cancelled', 'its task was removed from the queue']);
 });
 

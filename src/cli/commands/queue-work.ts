@@ -2,6 +2,7 @@ import { FixRequestError } from '../../contracts/errors.ts';
 import { parseTaskId, type TaskId, type TenantId } from '../../contracts/ids.ts';
 import { readPayload } from '../../contracts/read-payload.ts';
 import { sumOf } from '../../control/quota.ts';
+import { requeueTasks } from '../../control/requeue-tasks.ts';
 import { recordQueueChange, type QueueChange } from '../../governance/record-queue-change.ts';
 import { openRuns } from '../../state/runs.ts';
 import type { Queue, QueueScope, TaskFacts } from '../../state/queue.ts';
@@ -19,7 +20,9 @@ export async function requeue(context: CommandContext, task: string | undefined,
   const id = task === undefined ? {} : { task: parseTaskId(task) };
   await record(context, 'requeued', { ...scopeFrom(context, flags), ...id });
   await using queue = await openHomeQueue(context.app);
-  const requeued = await queue.requeue({ ...scopeFrom(context, flags), ...id });
+  const database = await context.app.database();
+  const ctx = { queue, runsOf: (tenant: TenantId) => openRuns(database, tenant) };
+  const requeued = await requeueTasks(ctx, { ...scopeFrom(context, flags), ...id });
   if (requeued === 0 && task !== undefined) throw unknownTask(task, 'dead');
   printResult(context.io, { requeued }, `${count(requeued, 'dead task')} will be tried again.`);
 }

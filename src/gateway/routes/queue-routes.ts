@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import type { TaskId, TenantId } from '../../contracts/ids.ts';
 import type { Principal } from '../../contracts/principal.ts';
+import { requeueTasks as requeueDead } from '../../control/requeue-tasks.ts';
 import { recordQueueChange, type QueueChange } from '../../governance/record-queue-change.ts';
 import type { QueueScope, TaskFacts } from '../../state/queue.ts';
 import type { GatewayContext } from '../gateway-context.ts';
@@ -74,7 +75,7 @@ export const listTasks: Route = defineRoute({
 export const requeueTasks: Route = defineRoute({
   method: 'POST',
   path: '/api/v1/queue/requeue',
-  summary: 'Make a dead task ready again, or all of them.',
+  summary: 'Make a dead task ready again, or all of them. Their runs are accepted again.',
   scope: 'tenant',
   roles: operators,
   body: z.strictObject({ tenant: tenantChoice, task: z.optional(taskId) }),
@@ -83,7 +84,8 @@ export const requeueTasks: Route = defineRoute({
     const { principal, body } = call;
     const scope = scopeOf(ctx, principal, body.tenant);
     await record(ctx, call, { change: 'requeued', ...scope, ...(body.task === undefined ? {} : { task: body.task }) });
-    return json({ requeued: await ctx.queue.requeue(body.task === undefined ? scope : { ...scope, task: body.task as TaskId }) });
+    const requeueing = { queue: ctx.queue, runsOf: (tenant: TenantId) => ctx.stores(tenant).runs };
+    return json({ requeued: await requeueDead(requeueing, body.task === undefined ? scope : { ...scope, task: body.task as TaskId }) });
   },
 });
 
