@@ -5,7 +5,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { LedgerEvent } from '../contracts/ledger.ts';
 import { openLedger, type LedgerOptions } from './ledger.ts';
-import { cursorShape, pageLedger, tailWithin, type LedgerPageRequest } from './page-ledger.ts';
+import type { LedgerRecord } from './query-ledger.ts';
+import { cursorShape, pageLedger, tailPage, type LedgerPageRequest } from './page-ledger.ts';
 
 function second(at: number): number {
   return Date.UTC(2026, 0, 1, 0, 0, at);
@@ -117,18 +118,57 @@ test('a made-up cursor leads nowhere else: into the middle of a line, behind the
     assert.doesNotMatch(bad, cursorShape);
 });
 
-test('the newest are found among the last bytes, and the answer says when older ones were not looked at', async () => {
+function callOf({ event: one }: LedgerRecord): string {
+  return (one as { readonly call: string }).call;
+}
+
+test('from the newest back, pages hold each record once, in order, whatever fits into one', async () => {
   await using stack = new AsyncDisposableStack();
   const dir = await makeTwo(stack);
-  const tail = async (request: Parameters<typeof tailWithin>[1]): Promise<readonly [readonly string[], boolean]> => {
-    const { records, isComplete } = await tailWithin(dir, request);
-    return [records.map(({ event: one }) => (one as { readonly call: string }).call), isComplete];
+
+  for (const [maxBytes, limit] of [
+    [1e9, 1],
+    [1e9, 7],
+    [1e9, 60],
+    [1e9, 500],
+    [5000, 3],
+    [3000, 500],
+    [1500, 7],
+  ] as const) {
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const { records, next } = await tailPage(dir, { filter: {}, limit, maxBytes, cursor });
+      assert.ok(records.length <= limit);
+      if (next !== undefined) assert.match(next, cursorShape);
+      pages.unshift(records.map(callOf));
+      cursor = next;
+    } while (cursor !== undefined);
+    const calls = pages.flat();
+    assert.deepEqual(calls.toSorted(), everyCall.toSorted(), `${maxBytes} bytes, ${limit} records`);
+    if (maxBytes === 1e9) assert.deepEqual([calls, pages.length], [everyCall, Math.ceil(everyCall.length / limit)]);
+  }
+});
+
+test('the newest are found among the last bytes, and the cursor leads to what was not looked at', async () => {
+  await using stack = new AsyncDisposableStack();
+  const dir = await makeTwo(stack);
+  const tail = async (request: LedgerPageRequest): Promise<readonly [readonly string[], boolean]> => {
+    const { records, next } = await tailPage(dir, request);
+    return [records.map(callOf), next === undefined];
   };
 
-  assert.deepEqual(await tail({ filter: {}, limit: 3 }), [['c57', 'c58', 'c59'], true]);
+  assert.deepEqual(await tail({ filter: {}, limit: 3 }), [['c57', 'c58', 'c59'], false]);
   assert.deepEqual(await tail({ filter: { tool: 'fs.write' }, limit: 3 }), [['c7'], true]);
   assert.deepEqual(await tail({ filter: { tool: 'fs.write' }, limit: 3, maxBytes: 3000 }), [[], false]);
-  assert.deepEqual(await tail({ filter: {}, limit: 3, maxBytes: 3000 }), [['c57', 'c58', 'c59'], true]);
+  assert.deepEqual(await tail({ filter: {}, limit: 3, maxBytes: 3000 }), [['c57', 'c58', 'c59'], false]);
   const [calls] = await tail({ filter: {}, limit: 100, maxBytes: 3333 });
   assert.deepEqual(calls, everyCall.slice(-calls.length), 'what is cut is no record, and none is missing behind it');
+  for (const cursor of ['b~s01.1.5', 'b~s01.999999.0~s02.999999.0', 'b~s99.1.0', 'b~s01.0.0~s01.3.1']) {
+    const [found] = await tail({ filter: {}, limit: 100, cursor });
+    assert.ok(
+      found.every((call) => everyCall.includes(call)),
+      cursor,
+    );
+  }
 });

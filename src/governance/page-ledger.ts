@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { listSegments, type Segment } from '../state/segments.ts';
 import { openScan, type LedgerPlace, type LedgerScan, type ScanBudget } from './ledger/scan-records.ts';
-import { byTime, ledgerStreams, readSegment, type LedgerFilter, type LedgerRecord } from './query-ledger.ts';
+import { tailStream, type StreamTail } from './ledger/tail-stream.ts';
+import { byTime, ledgerStreams, type LedgerFilter, type LedgerRecord } from './query-ledger.ts';
 
 export interface LedgerPageRequest {
   readonly filter: LedgerFilter;
@@ -19,7 +20,7 @@ export interface LedgerPage {
   readonly next?: string;
 }
 
-export const cursorShape = /^s\d{2,6}\.\d{1,6}\.\d{1,12}(~s\d{2,6}\.\d{1,6}\.\d{1,12}){0,199}$/;
+export const cursorShape = /^(b~)?s\d{2,6}\.\d{1,6}\.\d{1,12}(~s\d{2,6}\.\d{1,6}\.\d{1,12}){0,199}$/;
 const defaultBytes = 16 * 1024 * 1024;
 
 /**
@@ -102,39 +103,35 @@ function placesOf(cursor: string): ReadonlyMap<string, LedgerPlace> {
   );
 }
 
-export interface LedgerTail {
-  readonly records: readonly LedgerRecord[];
-  /** False: older records were not looked at. */
-  readonly isComplete: boolean;
+/** Marks a cursor that leads to older records. */
+const backwards = 'b~';
+
+export function leadsBack(cursor: string): boolean {
+  return cursor.startsWith(backwards);
 }
 
-/** The newest records that match, oldest first, among the last `maxBytes` of the ledger. */
-export async function tailWithin(
-  dir: string,
-  { filter, limit, maxBytes = defaultBytes }: Pick<LedgerPageRequest, 'filter' | 'limit' | 'maxBytes'>,
-): Promise<LedgerTail> {
-  const streams = ledgerStreams(dir);
-  const found: LedgerRecord[] = [];
-  let isComplete = true;
-  for (const stream of streams) {
-    let left = Math.floor(maxBytes / streams.length);
-    const tail: LedgerRecord[] = [];
-    for (const segment of listSegments(path.join(dir, stream)).toReversed()) {
-      if (tail.length >= limit) break;
-      if (left <= 0) {
-        isComplete = false;
-        break;
-      }
-      const { size } = fs.statSync(segment.file);
-      const offset = Math.max(0, size - left);
-      if (offset > 0) isComplete = false;
-      left -= size - offset;
-      const records: LedgerRecord[] = [];
-      // From the middle of a line: what is left of it is no record.
-      for await (const record of readSegment({ stream, segment, from: { offset, line: 0 } }, filter)) records.push(record);
-      tail.unshift(...records.slice(-limit));
-    }
-    found.push(...tail.slice(-limit));
-  }
-  return { records: found.toSorted(byTime).slice(-limit), isComplete: isComplete || found.length >= limit };
+/**
+ * The newest records that match, oldest first, among the last `maxBytes` before the cursor.
+ *
+ * Contract: as of `pageLedger`, but each page holds older records than the one before: in the order of times, as long as
+ * one page's bytes hold as many of each stream as match.
+ */
+export async function tailPage(dir: string, { filter, limit, cursor, maxBytes = defaultBytes }: LedgerPageRequest): Promise<LedgerPage> {
+  const places = cursor === undefined ? undefined : placesOf(cursor.slice(backwards.length));
+  // A stream that is not in the cursor was read to its beginning, or appeared later.
+  const streams = ledgerStreams(dir).filter((stream) => places === undefined || places.has(stream));
+  const share = Math.floor(maxBytes / streams.length);
+  const tails: (readonly [string, StreamTail])[] = [];
+  for (const stream of streams)
+    tails.push([stream, await tailStream({ dir, stream, filter, limit, before: places?.get(stream), maxBytes: share })]);
+  const all = tails.flatMap(([, { found }]) => found).toSorted((a, b) => byTime(a.record, b.record));
+  const page = new Set(all.slice(-limit));
+  const rest = tails.flatMap(([stream, { found, from, end }]): (readonly [string, LedgerPlace])[] => {
+    const first = found.findIndex((one) => page.has(one));
+    // What was found and is older than the page is found again.
+    const place = first < 0 && found.length > 0 ? end : first > 0 ? found[first]?.place : from;
+    return place === undefined ? [] : [[stream, place]];
+  });
+  const records = [...page].map(({ record }) => record);
+  return rest.length === 0 ? { records } : { records, next: backwards + cursorOf(rest) };
 }

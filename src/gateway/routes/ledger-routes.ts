@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import type { TenantId } from '../../contracts/ids.ts';
 import { ledgerEvents, type LedgerEventType } from '../../contracts/ledger.ts';
-import { cursorShape, pageLedger, tailWithin } from '../../governance/page-ledger.ts';
+import { cursorShape, leadsBack, pageLedger, tailPage } from '../../governance/page-ledger.ts';
 import type { LedgerFilter, LedgerRecord } from '../../governance/query-ledger.ts';
 import type { GatewayContext } from '../gateway-context.ts';
 import { RequestRefusedError } from '../request-refused-error.ts';
@@ -14,7 +14,7 @@ export const queryLedger: Route = defineRoute({
   method: 'GET',
   path: '/api/v1/ledger',
   summary:
-    "Records of the tenant's ledger: the newest that match, or, from `since` or a cursor on, the oldest first. A page reads a bounded part: with `next` it may be empty and more may follow; without `since`, `isComplete: false` says that older records were not looked at.",
+    "Records of the tenant's ledger: the newest that match, and with `next` older and older ones, or, from `since` on, the oldest first. A page reads a bounded part: with `next` it may be empty and more may follow; `isComplete` says that there is no more.",
   scope: 'tenant',
   roles: readers,
   atOnce: 4,
@@ -34,11 +34,10 @@ export const queryLedger: Route = defineRoute({
     const limit = query.limit ?? defaultPage;
     const filter = filterOf(query);
     const dir = ctx.home.ledgerDir(tenant);
-    if (query.since === undefined && query.cursor === undefined) {
-      const { records, isComplete } = await tailWithin(dir, { filter, limit });
-      return json({ records: records.map(shownRecord), next: null, isComplete });
-    }
-    const { records, next } = await pageLedger(dir, { filter, limit, cursor: query.cursor });
+    const { cursor } = query;
+    const isBackwards = cursor === undefined ? query.since === undefined : leadsBack(cursor);
+    const request = { filter, limit, cursor };
+    const { records, next } = await (isBackwards ? tailPage(dir, request) : pageLedger(dir, request));
     return json({ records: records.map(shownRecord), next: next ?? null, isComplete: next === undefined });
   },
 });
